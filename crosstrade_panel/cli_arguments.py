@@ -1,0 +1,238 @@
+"""What the command line can be asked to do, read strictly: anything doubtful is a usage error."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+from crosstrade_panel import cli_texts
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
+from crosstrade_panel.domain.ticket import (
+    OrderType,
+    ReverseTicket,
+    TimeInForce,
+    read_price,
+    read_quantity,
+)
+
+_MOST_PORT = 65535
+_NEGATIVE = re.compile(r"-[\d.,]")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The server that was asked for; without `base_url` the usual places say which."""
+
+    practice: bool = False
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenCommand:
+    """Close the positions of a scope."""
+
+    scope: Scope
+    where: Where
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseCommand:
+    """Reverse a position. `wanted` has the quantity 1 where none was given: then the open size counts."""
+
+    wanted: ReverseTicket
+    has_quantity: bool
+    where: Where
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCommand:
+    """Read once, and say what is open."""
+
+    where: Where
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorCommand:
+    """Run the practice exchange alone."""
+
+    port: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnoseCommand:
+    """Say what the program finds around itself."""
+
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class VersionCommand:
+    """Say which version this is."""
+
+
+Command: TypeAlias = (
+    FlattenCommand | ReverseCommand | StatusCommand | SimulatorCommand | DiagnoseCommand | VersionCommand
+)
+
+
+class _Once(argparse.Action):
+    """A value that may be given once: of two accounts, the wrong one might win."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, f"had_{self.dest}", False):
+            parser.error(cli_texts.given_twice(option_string or self.dest))
+        setattr(namespace, f"had_{self.dest}", True)
+        setattr(namespace, self.dest, values)
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """Read the arguments.
+
+    Raises:
+        SystemExit: with 2 after a usage error was printed to stderr, with 0 after the help was printed.
+    """
+    parser, verbs = _parsers()
+    chosen = parser.parse_args(_with_negatives_attached(arguments))
+    if chosen.verb is None:
+        if chosen.version:
+            return VersionCommand()
+        if chosen.diagnose:
+            return DiagnoseCommand(_where(parser, practice=chosen.top_practice, base_url=chosen.top_base_url))
+        parser.error(cli_texts.NO_VERB)
+    if chosen.version or chosen.diagnose or chosen.top_practice or chosen.top_base_url is not None:
+        # "--practice flatten" must not be a live flatten.
+        parser.error(cli_texts.OPTIONS_GO_BEHIND)
+    verb: argparse.ArgumentParser = verbs[chosen.verb]
+    if chosen.verb == "simulator":
+        return SimulatorCommand(chosen.port, chosen.seed)
+    where = _where(verb, practice=chosen.practice, base_url=chosen.base_url)
+    try:
+        match chosen.verb:
+            case "flatten":
+                return FlattenCommand(_scope(chosen), where, chosen.json)
+            case "reverse":
+                has_quantity = chosen.quantity is not None
+                return ReverseCommand(_ticket(chosen), has_quantity, where, chosen.json)
+            case _:
+                return StatusCommand(where, chosen.json)
+    except ScopeError as error:
+        verb.error(str(error))
+
+
+def _scope(chosen: argparse.Namespace) -> Scope:
+    side = None if chosen.side is None else Side(chosen.side)
+    if chosen.everything:
+        return EveryAccount(chosen.instrument, side)
+    return OneAccount(chosen.account, chosen.instrument, side)
+
+
+def _ticket(chosen: argparse.Namespace) -> ReverseTicket:
+    return ReverseTicket(
+        account=chosen.account,
+        instrument=chosen.instrument,
+        leaving=Side(chosen.side),
+        quantity=1 if chosen.quantity is None else read_quantity(chosen.quantity),
+        order_type=OrderType(chosen.order_type),
+        time_in_force=TimeInForce(chosen.time_in_force),
+        limit_price=_price(chosen.limit_price),
+        stop_price=_price(chosen.stop_price),
+        oco_id=chosen.oco_id,
+        strategy=chosen.strategy,
+    )
+
+
+def _price(text: str | None) -> Decimal | None:
+    return None if text is None else read_price(text)
+
+
+def _where(parser: argparse.ArgumentParser, *, practice: bool, base_url: str | None) -> Where:
+    if practice and base_url is not None:
+        parser.error(cli_texts.PRACTICE_HAS_ITS_OWN)
+    return Where(practice, base_url)
+
+
+def _with_negatives_attached(arguments: Sequence[str]) -> list[str]:
+    """`--limit-price -5,25` as one word, so that it is refused as a price and not taken for an option."""
+    attached: list[str] = []
+    for each in arguments:
+        if attached and attached[-1].startswith("--") and "=" not in attached[-1] and _NEGATIVE.match(each):
+            attached[-1] = f"{attached[-1]}={each}"
+        else:
+            attached.append(each)
+    return attached
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    # Options only in full: "--every" must not mean "--everything".
+    parser = argparse.ArgumentParser("crosstrade-panel", description=cli_texts.ABOUT, allow_abbrev=False)
+    parser.add_argument("--version", action="store_true", help=cli_texts.HELP_VERSION)
+    parser.add_argument("--diagnose", action="store_true", help=cli_texts.HELP_DIAGNOSE)
+    parser.add_argument("--practice", action="store_true", dest="top_practice", help=cli_texts.HELP_PRACTICE)
+    parser.add_argument(
+        "--base-url", action=_Once, dest="top_base_url", metavar="URL", help=cli_texts.HELP_BASE_URL
+    )
+    group = parser.add_subparsers(dest="verb", metavar="VERB")
+    verbs = {
+        name: group.add_parser(name, help=about, description=about, allow_abbrev=False)
+        for name, about in cli_texts.VERBS.items()
+    }
+    _add_flatten(verbs["flatten"])
+    _add_reverse(verbs["reverse"])
+    for name in ("flatten", "reverse", "status"):
+        _add_where(verbs[name])
+    _add_simulator(verbs["simulator"])
+    return parser, verbs
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help=cli_texts.HELP_JSON)
+    parser.add_argument("--practice", action="store_true", help=cli_texts.HELP_PRACTICE)
+    parser.add_argument("--base-url", action=_Once, metavar="URL", help=cli_texts.HELP_BASE_URL)
+
+
+def _add_flatten(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--account", action=_Once, metavar="NAME", help=cli_texts.HELP_ACCOUNT)
+    which.add_argument("--everything", action="store_true", help=cli_texts.HELP_EVERYTHING)
+    parser.add_argument("--instrument", action=_Once, metavar="NAME", help=cli_texts.HELP_INSTRUMENT)
+    parser.add_argument("--side", action=_Once, choices=("long", "short"), help=cli_texts.HELP_SIDE)
+
+
+def _add_reverse(parser: argparse.ArgumentParser) -> None:
+    def add(name: str, help_text: str, **options: object) -> None:
+        parser.add_argument(name, action=_Once, help=help_text, **options)  # type: ignore[arg-type]
+
+    add("--account", cli_texts.HELP_ACCOUNT, required=True, metavar="NAME")
+    add("--instrument", cli_texts.HELP_INSTRUMENT, required=True, metavar="NAME")
+    add("--side", cli_texts.HELP_LEAVING, required=True, choices=("long", "short"))
+    add("--quantity", cli_texts.HELP_QUANTITY, metavar="N")
+    add("--order-type", cli_texts.HELP_ORDER_TYPE, choices=[each.value for each in OrderType], default="market")
+    add("--limit-price", cli_texts.HELP_LIMIT_PRICE, metavar="P")
+    add("--stop-price", cli_texts.HELP_STOP_PRICE, metavar="P")
+    add("--time-in-force", cli_texts.HELP_TIME, choices=[each.value for each in TimeInForce], default="day")
+    add("--oco-id", cli_texts.HELP_OCO, metavar="ID")
+    add("--strategy", cli_texts.HELP_STRATEGY, metavar="NAME")
+
+
+def _add_simulator(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", action=_Once, type=_port, default=0, metavar="N", help=cli_texts.HELP_PORT)
+    parser.add_argument("--seed", action=_Once, type=int, default=1, metavar="N", help=cli_texts.HELP_SEED)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _MOST_PORT:
+        raise argparse.ArgumentTypeError(cli_texts.NOT_A_PORT)
+    return port

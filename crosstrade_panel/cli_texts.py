@@ -1,0 +1,204 @@
+"""What the trader reads on the command line only; what the window says too is in `texts`."""
+
+from crosstrade_panel.domain.scope import Side
+from crosstrade_panel.domain.snapshot import Account, Mode
+from crosstrade_panel.storage.credentials import StoreProblem, Token, TokenFault, TokenSource
+from crosstrade_panel.texts import count, duration, scope_text, side_word, verdict_word
+from crosstrade_panel.trading.press import Press
+
+# --- usage
+
+ABOUT = (
+    "Flattens and reverses NinjaTrader 8 positions through CrossTrade, and says only what was proved. "
+    "Without a verb it opens the window. Exit codes: 0 flat, nothing open or reversed; 2 usage; 3 refused; "
+    "4 not sent; 5 unknown or not proved; 6 still open, overfilled, orders working or another bad end; "
+    "7 flat, orders not checked; 8 the entry of a reverse is working."
+)
+VERBS = {
+    "flatten": "close positions and cancel their orders",
+    "reverse": "close one position and enter the other side",
+    "status": "read accounts and open positions once",
+    "simulator": "run the practice exchange alone",
+}
+NO_VERB = "say what to do: flatten, reverse, status or simulator"
+OPTIONS_GO_BEHIND = "options go behind the verb, as in: flatten --account NAME --practice"
+PRACTICE_HAS_ITS_OWN = "--practice has a server of its own; leave --base-url out"
+NOT_A_PORT = "a port is a number from 0 to 65535"
+
+HELP_VERSION = "print the version"
+HELP_DIAGNOSE = "print versions, paths and the result of read-only calls, account names masked"
+HELP_PRACTICE = "use the embedded practice exchange; nothing real is touched"
+HELP_BASE_URL = "address of the API; plain http only to 127.0.0.1 or [::1]"
+HELP_JSON = "print one JSON object on standard output"
+HELP_ACCOUNT = "the account"
+HELP_EVERYTHING = "every account; the only way to leave the account out"
+HELP_INSTRUMENT = "the instrument, such as 'MES 12-25'"
+HELP_SIDE = "only positions of this side"
+HELP_LEAVING = "the side held now, which is left; refused when the position is on the other one"
+HELP_QUANTITY = "contracts of the new order; the open size when left out"
+HELP_ORDER_TYPE = "how the new order is executed; market when left out"
+HELP_LIMIT_PRICE = "for limit and stop-limit; a decimal comma is taken for a decimal point"
+HELP_STOP_PRICE = "for stop-market and stop-limit"
+HELP_TIME = "how long the new order works; day when left out"
+HELP_OCO = "create or join this OCO group"
+HELP_STRATEGY = "ATM strategy template"
+HELP_PORT = "a port of 127.0.0.1; any free one when left out"
+HELP_SEED = "of the price walk"
+
+
+def given_twice(option: str) -> str:
+    """One of the two values would be dropped."""
+    return f"{option} is given twice"
+
+
+# --- the way to a press
+
+
+def wrong_address(detail: str) -> str:
+    """The server's address cannot be used."""
+    return f"the server's address cannot be used: {detail}"
+
+
+def wrong_token(fault: TokenFault, variable: str) -> str:
+    """A text that is no token; it is never shown."""
+    where = f"the environment variable {variable}" if variable else "the keyring"
+    what = {
+        TokenFault.EMPTY: "nothing",
+        TokenFault.TOO_LONG: "more characters than a token has",
+        TokenFault.SPACE_INSIDE: "a space inside the token",
+        TokenFault.NOT_ASCII: "characters that no token has",
+        TokenFault.NOT_PRINTABLE: "characters that cannot be seen",
+    }[fault]
+    return f"{where} holds {what}"
+
+
+def no_token(origin: str, store: StoreProblem | None, *, environment_ignored: bool) -> str:
+    """Nothing to authenticate with."""
+    if environment_ignored:
+        return (
+            f"the token in the environment is not used for {origin}, which only the settings name; "
+            "give it with --base-url or CROSSTRADE_BASE_URL"
+        )
+    why = {
+        None: "",
+        StoreProblem.NONE_HERE: "; this system has no keyring",
+        StoreProblem.NOT_PRIVATE: "; this system has no keyring that keeps secrets",
+        StoreProblem.LOCKED: "; the keyring is locked",
+        StoreProblem.TIMED_OUT: "; the keyring did not answer",
+        StoreProblem.FAILED: "; the keyring failed",
+    }[store]
+    return f"there is no token for {origin}{why}. Set XTRADE_TOKEN or CROSSTRADE_TOKEN, or use --practice"
+
+
+def no_practice(detail: str) -> str:
+    """The embedded exchange did not start."""
+    return f"practice is not possible: {detail}"
+
+
+def locked_by(press: Press, pid: int, age_s: float) -> str:
+    """Another process's press is in flight."""
+    what = "REVERSE" if press.is_reverse else "FLATTEN"
+    how = "" if press.outcome is None else f" ({verdict_word(press.outcome.verdict)})"
+    return (
+        f"process {pid} pressed {what} {scope_text(press.scope)} {duration(age_s)} ago{how}; "
+        "wait for its outcome"
+    )
+
+
+JOURNAL_UNREADABLE = (
+    "the journal cannot be read in time, so nobody knows whether another press is in flight; "
+    "a reverse is then not sent"
+)
+
+
+def other_side(side: Side, quantity: int, instrument: str, leaving: Side) -> str:
+    """The fresh read shows something else than what is to be left."""
+    return f"{instrument} is {side_word(side)} {quantity}, not {side_word(leaving)}; nothing was sent"
+
+
+def no_read(detail: str) -> str:
+    """A reverse begins with a read."""
+    return f"the position to leave could not be made out: {detail}"
+
+
+# --- lists
+
+
+def order_ids(ids: tuple[str, ...]) -> str:
+    """As the server reported them."""
+    return f"Reported order ids: {', '.join(ids)}"
+
+
+def server_line(origin: str, *, is_practice: bool) -> str:
+    """Where the press goes."""
+    return "Practice exchange" if is_practice else origin
+
+
+def mode_word(account: Account, *, is_practice: bool) -> str:
+    """LIVE, SIM or PRACTICE."""
+    return (Mode.PRACTICE if is_practice else account.mode).value
+
+
+def account_line(account: Account, *, is_practice: bool) -> str:
+    """`Sim101 · SIM · connected`."""
+    connected = {None: "connection unknown", True: "connected", False: "not connected"}[account.connected]
+    return f"{account.name} · {mode_word(account, is_practice=is_practice)} · {connected}"
+
+
+NOTHING_OPEN = "nothing open"
+NO_ACCOUNTS = "no accounts listed"
+
+
+def status_title(accounts: int, positions: int, *, is_practice: bool) -> str:
+    """`3 accounts, 4 positions open, per NinjaTrader`."""
+    by = "per the practice exchange" if is_practice else "per NinjaTrader"
+    return f"{count(accounts, 'account')}, {count(positions, 'position')} open, {by} (one read)"
+
+
+def status_failed(detail: str) -> str:
+    """No clean read."""
+    return f"CANNOT TELL: {detail}"
+
+
+READ_FLAWED = "the answer contradicts itself or has rows that cannot be read"
+STOPPED = "stopped"
+BROKEN = "an error in this program; its log has the details"
+
+# --- opening the window
+
+
+NO_DISPLAY = (
+    "crosstrade-panel: there is no display (DISPLAY and WAYLAND_DISPLAY are not set), so no window can open.\n"
+    "The command line works without one, for example:\n"
+    "  crosstrade-panel status --practice\n"
+    "  crosstrade-panel flatten --account Sim101 --practice\n"
+    "  crosstrade-panel --help"
+)
+
+
+def no_window(missing: str) -> str:
+    """A library that the window needs is not there."""
+    return (
+        f"crosstrade-panel: the window cannot open, because this is missing: {missing}\n"
+        "On Debian and Ubuntu, packaging/bootstrap.py installs it or prints the line to type.\n"
+        "The command line works without it, for example:\n"
+        "  crosstrade-panel status --practice"
+    )
+
+
+# --- diagnosis
+
+
+def token_from(token: Token) -> str:
+    """Where the token came from; never the token."""
+    if token.source is TokenSource.ENVIRONMENT:
+        return f"from the environment variable {token.variable}"
+    return "from the keyring"
+
+
+def mask(number: int) -> str:
+    """An account without its name."""
+    return f"account {number}"
+
+
+TOKEN_FOR_SESSION = "the keyring did not keep the token: it serves until the panel is closed"  # noqa: S105 - words

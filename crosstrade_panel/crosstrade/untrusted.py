@@ -1,0 +1,102 @@
+"""Bytes and values from outside, made harmless: decoded within bounds, checked, cleaned for the eye."""
+
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import TypeAlias
+
+import msgspec
+
+from crosstrade_panel.domain.names import is_name
+
+Json: TypeAlias = "bool | int | Decimal | str | list[Json] | dict[str, Json] | None"
+Object: TypeAlias = Mapping[str, Json]
+
+LONGEST_TEXT = 500
+"""Characters of server text that are kept."""
+
+# A name is sent back unaltered, so it cannot be clipped; a longer one is no name.
+_LONGEST_NAME = 200
+_LONGEST_NUMBER = 64
+_LARGEST_NUMBER = Decimal(10) ** 15
+_UNREADABLE_NUMBER = Decimal("NaN")
+
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Nothing to the eye although Unicode calls them letters, marks or symbols.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
+
+class UnreadableError(ValueError):
+    """Bytes that are no JSON, or more than we are willing to read."""
+
+
+def _number(text: str) -> Decimal:
+    if len(text) > _LONGEST_NUMBER:
+        return _UNREADABLE_NUMBER
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond what decimal can hold
+        return _UNREADABLE_NUMBER
+
+
+_DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder(float_hook=_number)
+
+
+def decode(body: bytes) -> Json:
+    """Decode JSON; numbers with a point or an exponent become Decimal, NaN where they are out of all bounds.
+
+    Raises:
+        UnreadableError: it is not JSON in UTF-8, or nested too deep.
+    """
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise UnreadableError(type(error).__name__) from error
+
+
+def clean_text(text: str) -> str:
+    """Server text made inert: one line, no control, bidirectional or zero-width character, 500 at most."""
+    # Clipped first as well: a megabyte is not worth looking at.
+    kept = (
+        " " if character in "\t\n\r" else character
+        for character in text[: 4 * LONGEST_TEXT]
+        if character in "\t\n\r"
+        or (unicodedata.category(character) not in _INVISIBLE_CATEGORIES and character not in _INVISIBLE)
+    )
+    return " ".join("".join(kept).split())[:LONGEST_TEXT]
+
+
+@lru_cache(maxsize=4096)
+def _checked_name(text: str) -> str | None:
+    return text if is_name(text) else None
+
+
+def name(value: Json) -> str | None:
+    """A name that can be shown and sent back unaltered; None for anything else."""
+    return _checked_name(value) if isinstance(value, str) and len(value) <= _LONGEST_NAME else None
+
+
+def text(value: Json) -> str | None:
+    """Text for the eye, cleaned; None for anything else."""
+    return clean_text(value) if isinstance(value, str) else None
+
+
+def decimal(value: Json) -> Decimal | None:
+    """A number of believable size; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    number = Decimal(value)
+    if not number.is_finite() or abs(number) >= _LARGEST_NUMBER:
+        return None
+    # 1e-999999 is a small number and a megabyte of zeros once somebody writes it out.
+    exponent = number.as_tuple().exponent
+    return number if isinstance(exponent, int) and abs(exponent) <= _LONGEST_NUMBER else None
+
+
+def whole(value: Json) -> int | None:
+    """A whole number from 0; None for anything else. `3.0` is 3: a server may hold it as a float."""
+    number = decimal(value)
+    if number is None or number < 0 or number != number.to_integral_value():
+        return None
+    return int(number)

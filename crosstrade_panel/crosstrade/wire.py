@@ -1,0 +1,589 @@
+"""JSON to domain and back: the only place that knows the API's field names.
+
+Tolerant in what is read (extra fields, `data` wrappers, several shapes of a list), never of absence: a list
+key that is not there is a failed read and no empty list. Strict in what is written.
+"""
+
+import contextlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from urllib.parse import quote
+
+import msgspec
+
+from crosstrade_panel.crosstrade import untrusted
+from crosstrade_panel.crosstrade.untrusted import Json, Object, UnreadableError
+from crosstrade_panel.domain.names import fold
+from crosstrade_panel.domain.outcome import Cause, Reason
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side, account_of
+from crosstrade_panel.domain.snapshot import (
+    Account,
+    AccountsRead,
+    Flaws,
+    Order,
+    OrdersRead,
+    Position,
+    PositionsRead,
+    Source,
+    Stamp,
+)
+from crosstrade_panel.domain.ticket import Action, OrderType, ReverseTicket, TimeInForce
+from crosstrade_panel.trading.ports import ReadFailedError, Receipt, RefusedError, UnknownOutcomeError
+
+FLATTEN_PATH = "/v1/api/positions/flatten"
+POSITIONS_PATH = "/v1/api/positions?includeFlat=false"
+SNAPSHOT_PATH = "/v1/api/accounts/snapshot"
+ACCOUNTS_PATH = "/v1/api/accounts"
+
+_SIDES = {"long": Side.LONG, "short": Side.SHORT}
+_FLAT = "flat"
+_ACTIONS = {Action.BUY: "BUY", Action.SELL: "SELL"}
+_ORDER_TYPES = {
+    OrderType.MARKET: "MARKET",
+    OrderType.LIMIT: "LIMIT",
+    OrderType.STOP_MARKET: "STOPMARKET",
+    OrderType.STOP_LIMIT: "STOPLIMIT",
+}
+_TIMES_IN_FORCE = {TimeInForce.DAY: "DAY", TimeInForce.GTC: "GTC"}
+_NO_POSITION = re.compile(r"\bno (?:open )?positions?\b", re.IGNORECASE)
+# What a press reports to have done. A flatten has the lists, a reverse the one id.
+_DONE_KEYS = ("orderIds", "closedPositions", "orderId")
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_LONGEST_RETRY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole reply. Header names are lower case; the times are monotonic seconds.
+
+    `sent_at`: last byte of the request handed to the system. `answered_at`: last byte of the reply read.
+    """
+
+    status: int
+    body: bytes
+    sent_at: float
+    answered_at: float
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# -- writing ---
+
+
+def flatten_body(scope: Scope) -> bytes:
+    """The body that asks for exactly this scope; `{}` means everything, and only that scope has it."""
+    body: dict[str, str] = {}
+    account = account_of(scope)
+    if account is not None:
+        body["account"] = account
+    if scope.instrument is not None:
+        body["instrument"] = scope.instrument
+    if scope.side is not None:
+        body["marketPosition"] = scope.side.value
+    return msgspec.json.encode(body)
+
+
+def scope_of_body(body: bytes) -> Scope:
+    """The scope that a flatten body asks for, read as strictly as possible.
+
+    Raises:
+        ScopeError: it is not a body that `flatten_body` makes.
+    """
+    try:
+        fields = untrusted.decode(body)
+    except UnreadableError as error:
+        raise ScopeError("the body is no JSON") from error
+    if not isinstance(fields, dict):
+        raise ScopeError("the body is no object")
+    texts: dict[str, str] = {}
+    for key, value in fields.items():
+        if key not in {"account", "instrument", "marketPosition"} or not isinstance(value, str):
+            raise ScopeError("the body has a field that a scope does not have")
+        texts[key] = value
+    side = None
+    if "marketPosition" in texts:
+        side = _SIDES.get(texts["marketPosition"])
+        if side is None:
+            raise ScopeError("the body names a side that does not exist")
+    if "account" in texts:
+        return OneAccount(texts["account"], texts.get("instrument"), side)
+    return EveryAccount(texts.get("instrument"), side)
+
+
+def reverse_path(ticket: ReverseTicket) -> str:
+    """The path of a reverse, the account percent-encoded in it."""
+    return f"/v1/api/accounts/{quote(ticket.account, safe='')}/positions/reverseposition"
+
+
+def reverse_body(ticket: ReverseTicket) -> bytes:
+    """The body of a reverse; what is not set is left out, prices are plain numbers equal to those typed."""
+    body: dict[str, str | int | msgspec.Raw] = {
+        "instrument": ticket.instrument,
+        "action": _ACTIONS[ticket.action],
+        "quantity": ticket.quantity,
+        "orderType": _ORDER_TYPES[ticket.order_type],
+        "timeInForce": _TIMES_IN_FORCE[ticket.time_in_force],
+    }
+    if ticket.limit_price is not None:
+        body["limitPrice"] = _plain(ticket.limit_price)
+    if ticket.stop_price is not None:
+        body["stopPrice"] = _plain(ticket.stop_price)
+    if ticket.oco_id is not None:
+        body["ocoId"] = ticket.oco_id
+    if ticket.strategy is not None:
+        body["strategy"] = ticket.strategy
+    return msgspec.json.encode(body)
+
+
+def _plain(price: Decimal) -> msgspec.Raw:
+    # msgspec writes a Decimal as a string, or as 1E+2; neither is a price to another parser.
+    return msgspec.Raw(format(price, "f").encode())
+
+
+def orders_path(account: str) -> str:
+    """The path of the orders of one account, terminal ones left out as far as the server does that."""
+    return f"/v1/api/accounts/{quote(account, safe='')}/orders?activeOnly=true"
+
+
+def position_fields(position: Position) -> dict[str, str | int | float | None]:
+    """A position under the API's own field names, for people's scripts; null where a field was not read."""
+    return {
+        "type": position.row_type,
+        "account": position.account,
+        "instrument": position.instrument,
+        "instrumentType": position.instrument_type,
+        "marketPosition": position.side.value.capitalize() if position.side is not None else None,
+        "quantity": position.quantity,
+        "averagePrice": _as_number(position.average_price),
+        "marketPrice": _as_number(position.market_price),
+        "unrealizedProfitLoss": _as_number(position.unrealized),
+    }
+
+
+def _as_number(value: Decimal | None) -> int | float | None:
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+# -- the envelope ---
+
+
+def _fields(answer: Json) -> Object:
+    """The fields of an answer, flat or under `data`; the outer one wins.
+
+    Raises:
+        UnreadableError: it is no object.
+    """
+    if not isinstance(answer, dict):
+        raise UnreadableError("no object")
+    data = answer.get("data")
+    return {**data, **answer} if isinstance(data, dict) else answer
+
+
+def _levels(answer: Object) -> tuple[Object, ...]:
+    data = answer.get("data")
+    return (answer, data) if isinstance(data, dict) else (answer,)
+
+
+def _says_failure(answer: Object) -> bool:
+    """Whether any level says `success` and means no, or has an `error`."""
+    return any(
+        (level.get("success") is not None and level["success"] is not True) or bool(level.get("error"))
+        for level in _levels(answer)
+    )
+
+
+def _says_success(answer: Object) -> bool:
+    return any(level.get("success") is True for level in _levels(answer))
+
+
+def _words(body: bytes) -> str:
+    """What the server said: `error`, `detail`, `did_you_mean`; empty where it is not the API's JSON."""
+    try:
+        answer = untrusted.decode(body)
+    except UnreadableError:
+        return ""
+    if not isinstance(answer, dict):
+        return ""
+    words: list[str] = []
+    for level in _levels(answer):
+        parts = (untrusted.text(level.get(key)) for key in ("error", "detail"))
+        words += [part for part in parts if part]
+        hint = untrusted.text(level.get("did_you_mean"))
+        words += [f"did you mean {hint}?"] if hint else []
+    return untrusted.clean_text(": ".join(words))
+
+
+def _retry_after_s(answer: Answer) -> float | None:
+    """Seconds to wait as the header or the body says; None where neither can be read (a date is not)."""
+    told: list[Json] = [answer.headers.get("retry-after")]
+    with contextlib.suppress(UnreadableError):
+        told.append(_fields(untrusted.decode(answer.body)).get("retryAfter"))
+    return next((seconds for seconds in map(_seconds, told) if seconds is not None), None)
+
+
+def _seconds(value: Json) -> float | None:
+    if isinstance(value, str) and _SECONDS.fullmatch(value.strip()):
+        value = Decimal(value.strip())
+    seconds = untrusted.decimal(value)
+    return float(seconds) if seconds is not None and 0 <= seconds <= _LONGEST_RETRY_S else None
+
+
+def _cause_of_status(status: int) -> Cause:
+    """What a status other than success means."""
+    match status:
+        case 401 | 403:
+            return Cause.TOKEN_REFUSED
+        case 404:
+            return Cause.WRONG_PATH
+        case 408:
+            return Cause.NINJATRADER_OFFLINE
+        case 429:
+            return Cause.OVER_BUDGET
+        case _ if 300 <= status < 400:  # noqa: PLR2004 - the classes of HTTP
+            return Cause.REDIRECTED
+        case _ if 400 <= status < 500:  # noqa: PLR2004
+            return Cause.SERVER_SAID_NO
+        case _ if 500 <= status < 600:  # noqa: PLR2004
+            return Cause.SERVER_FAILED
+        case _:
+            return Cause.UNREADABLE
+
+
+def _reason(answer: Answer, cause: Cause | None = None) -> Reason:
+    cause = cause or _cause_of_status(answer.status)
+    retry_after_s = _retry_after_s(answer) if cause is Cause.OVER_BUDGET else None
+    return Reason(cause, _words(answer.body), answer.status, retry_after_s)
+
+
+# -- the answer to a press ---
+
+_UNKNOWN_CAUSES = frozenset({Cause.NINJATRADER_OFFLINE, Cause.SERVER_FAILED, Cause.UNREADABLE})
+
+
+def decides_alone(status: int) -> bool:
+    """Whether the status of a reply to a press says all, so that its body may be missing."""
+    return 300 <= status < 500 and status not in {400, 408}  # noqa: PLR2004 - the classes of HTTP
+
+
+def read_receipt(answer: Answer) -> Receipt:
+    """What the server answered to a press, by the table of the contract's section 2.
+
+    In a refusal over budget `said` is empty unless the API itself answered (JSON with an `error`); a press is
+    only ever repeated after such a one.
+
+    Raises:
+        RefusedError: the server said no and reported nothing done.
+        UnknownOutcomeError: it may have acted.
+    """
+    if 200 <= answer.status < 300:  # noqa: PLR2004 - the classes of HTTP
+        return _read_accepted(answer)
+    cause = _cause_of_status(answer.status)
+    if cause in _UNKNOWN_CAUSES:
+        raise _unknown(answer, _reason(answer))
+    if answer.status == 400:  # noqa: PLR2004 - the one refusal that may come after half of the work
+        try:
+            fields = _fields(untrusted.decode(answer.body))
+        except UnreadableError:
+            fields = {}
+        if _reports_work(fields):
+            raise _unknown(answer, _reason(answer, Cause.HALF_DONE), _receipt(answer, fields))
+    raise _refused(answer)
+
+
+def _read_accepted(answer: Answer) -> Receipt:
+    try:
+        decoded = untrusted.decode(answer.body)
+        fields = _fields(decoded)
+    except UnreadableError as error:
+        raise _unknown(answer, _reason(answer, Cause.UNREADABLE)) from error
+    if _says_failure(fields):
+        # Both at once contradict each other: it may well have acted.
+        if _reports_work(fields) or _says_success(fields):
+            raise _unknown(answer, _reason(answer, Cause.HALF_DONE), _receipt(answer, fields))
+        raise _refused(answer)
+    if not _says_success(fields) and not any(fields.get(key) is not None for key in _DONE_KEYS):
+        raise _unknown(answer, _reason(answer, Cause.SAYS_NOTHING))
+    return _receipt(answer, fields)
+
+
+def _refused(answer: Answer) -> RefusedError:
+    reason = _reason(answer)
+    if reason.cause in {Cause.SERVER_SAID_NO, Cause.UNREADABLE}:  # a 400, or a 200 that says no
+        cause = Cause.NO_POSITION if _NO_POSITION.search(reason.said) else Cause.SERVER_SAID_NO
+        reason = Reason(cause, reason.said, reason.status)
+    return RefusedError(reason, sent_at=answer.sent_at, answered_at=answer.answered_at)
+
+
+def _unknown(answer: Answer, reason: Reason, receipt: Receipt | None = None) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        reason, sent_at=answer.sent_at, answered_at=answer.answered_at, receipt=receipt
+    )
+
+
+def _reports_work(fields: Object) -> bool:
+    """Whether the answer names an order or a closed position, in whatever form."""
+    return any(fields.get(key) not in (None, "", [], {}, False) for key in _DONE_KEYS)
+
+
+def _receipt(answer: Answer, fields: Object) -> Receipt:
+    listed = fields.get("orderIds")
+    ids: list[Json] = [*(listed if isinstance(listed, list) else []), fields.get("orderId")]
+    cleaned = (untrusted.text(each) for each in ids)
+    closed = fields.get("closedPositions")
+    return Receipt(
+        order_ids=tuple(each for each in cleaned if each),
+        closed_positions=tuple(_Rows().read(closed)) if isinstance(closed, list) else None,
+        warning=untrusted.text(fields.get("warning")) or "",
+        sent_at=answer.sent_at,
+        answered_at=answer.answered_at,
+    )
+
+
+# -- reads ---
+
+
+@dataclass(slots=True)
+class _Blemishes:
+    """What was found wrong while rows were read."""
+
+    everything: str | None = None
+    accounts: set[str] = field(default_factory=set)
+
+    def spoil(self, account: str | None, why: str) -> None:
+        """Note a bad row; one that names no account spoils all."""
+        if account is None:
+            self.everything = self.everything or why
+        else:
+            self.accounts.add(fold(account))
+
+    def count(self, fields: Object, rows: list[Json]) -> None:
+        """Note a `count` that is not the number of rows."""
+        if "count" in fields and untrusted.whole(fields["count"]) != len(rows):
+            self.everything = self.everything or "count differs from the rows"
+
+    def flaws(self) -> Flaws:
+        return Flaws(self.everything, frozenset(self.accounts))
+
+
+class _Rows:
+    """Reads rows of positions. A bad one is kept, None for what it does not say, and spoils its account."""
+
+    def __init__(self, blemishes: _Blemishes | None = None) -> None:
+        self._blemishes = blemishes or _Blemishes()
+
+    def read(self, rows: list[Json], parent: str | None = None) -> list[Position]:
+        """The open rows of a list; those without an account of their own belong to the parent."""
+        read = (self._row(row, parent) for row in rows)
+        return [position for position in read if position is not None]
+
+    def _row(self, row: Json, parent: str | None) -> Position | None:
+        if not isinstance(row, dict):
+            self._blemishes.spoil(parent, "a row is no object")
+            return Position(parent, None, None, None)
+        account = parent if row.get("account") is None else untrusted.name(row["account"])
+        if parent is not None and account is not None and fold(account) != fold(parent):
+            self._blemishes.spoil(parent, "")
+            self._blemishes.spoil(account, "")
+        instrument = untrusted.name(row.get("instrument"))
+        quantity = untrusted.whole(row.get("quantity"))
+        said = row.get("marketPosition")
+        said = said.casefold() if isinstance(said, str) else None
+        if said == _FLAT and quantity == 0 and account is not None:
+            return None
+        side = _SIDES.get(said) if said is not None else None
+        if account is None or instrument is None or side is None or not quantity:
+            self._blemishes.spoil(account, "a row names no account")
+        return Position(
+            account=account,
+            instrument=instrument,
+            side=side,
+            quantity=quantity or None,
+            average_price=untrusted.decimal(row.get("averagePrice")),
+            market_price=untrusted.decimal(row.get("marketPrice")),
+            unrealized=untrusted.decimal(row.get("unrealizedProfitLoss")),
+            instrument_type=untrusted.text(row.get("instrumentType")),
+            row_type=untrusted.text(row.get("type")),
+        )
+
+
+def read_positions(answer: Answer) -> PositionsRead:
+    """The list of open positions.
+
+    Raises:
+        ReadFailedError: it shows nothing.
+    """
+    fields, rows = _list_of(answer, "positions")
+    blemishes = _Blemishes()
+    blemishes.count(fields, rows)
+    positions = tuple(_Rows(blemishes).read(rows))
+    return PositionsRead(Source.POSITIONS, _stamp(answer, fields), positions, None, blemishes.flaws())
+
+
+def read_snapshot(answer: Answer) -> PositionsRead:
+    """All accounts with their open positions.
+
+    Raises:
+        ReadFailedError: it shows nothing.
+    """
+    fields, entries = _list_of(answer, "accounts")
+    blemishes = _Blemishes()
+    blemishes.count(fields, entries)
+    rows = _Rows(blemishes)
+    positions: list[Position] = []
+    accounts: list[Account] = []
+    for entry in entries:
+        account = _account(entry)
+        account_name = account.name if account is not None else None
+        if account is not None:
+            accounts.append(account)
+        else:
+            blemishes.spoil(None, "an account has no name")
+        held = entry.get("positions") if isinstance(entry, dict) else None
+        if isinstance(held, list):
+            positions += rows.read(held, account_name)
+        else:
+            blemishes.spoil(account_name, "an account has no name")
+    _spoil_doubles(accounts, blemishes)
+    stamp = _stamp(answer, fields)
+    return PositionsRead(Source.SNAPSHOT, stamp, tuple(positions), tuple(accounts), blemishes.flaws())
+
+
+def read_accounts(answer: Answer) -> AccountsRead:
+    """The list of accounts: `{"accounts": […]}`, `{"data": […]}` or a bare list, of objects or of names.
+
+    Raises:
+        ReadFailedError: it shows nothing.
+    """
+    fields, rows = _list_of(answer, "accounts", "data", bare=True)
+    blemishes = _Blemishes()
+    blemishes.count(fields, rows)
+    accounts: list[Account] = []
+    for row in rows:
+        account = _account(row)
+        if account is not None:
+            accounts.append(account)
+        else:
+            blemishes.spoil(None, "an account has no name")
+    _spoil_doubles(accounts, blemishes)
+    return AccountsRead(_stamp(answer, fields), tuple(accounts), blemishes.flaws())
+
+
+def read_orders(answer: Answer, account: str) -> OrdersRead:
+    """The orders of one account, terminal ones included where the server lists them.
+
+    An order without a readable state still works; without id or instrument it spoils the account.
+
+    Raises:
+        ReadFailedError: it shows nothing.
+    """
+    fields, rows = _list_of(answer, "orders", bare=True)
+    blemishes = _Blemishes()
+    blemishes.count(fields, rows)
+    orders = tuple(_order(row, account, blemishes) for row in rows)
+    return OrdersRead(_stamp(answer, fields), account, orders, blemishes.flaws())
+
+
+def _list_of(answer: Answer, *keys: str, bare: bool = False) -> tuple[Object, list[Json]]:
+    """The fields of a read and the rows under the first key that holds a list.
+
+    Raises:
+        ReadFailedError: status, envelope or list are not those of a good read.
+    """
+    if answer.status != 200:  # noqa: PLR2004 - nothing else is a read
+        raise ReadFailedError(_reason(answer))
+    try:
+        decoded = untrusted.decode(answer.body)
+        if bare and isinstance(decoded, list):
+            return {}, decoded
+        fields = _fields(decoded)
+    except UnreadableError as error:
+        raise ReadFailedError(_reason(answer, Cause.UNREADABLE)) from error
+    if _says_failure(fields):
+        raise ReadFailedError(_reason(answer, Cause.SERVER_SAID_NO))
+    for key in keys:
+        rows = fields.get(key)
+        if isinstance(rows, list):
+            return fields, rows
+    raise ReadFailedError(_reason(answer, Cause.SAYS_NOTHING))
+
+
+def _account(row: Json) -> Account | None:
+    """An account from an entry of the snapshot, an object of the listing or a bare name; None if nameless."""
+    if isinstance(row, dict):
+        inner = row.get("account", row)
+        row = inner if isinstance(inner, dict | str) else None
+    if isinstance(row, str):
+        row = {"name": row}
+    if row is None or isinstance(row, bool | int | Decimal | list):
+        return None
+    account_name = untrusted.name(row.get("name"))
+    if account_name is None:
+        return None
+    status, flat = row.get("connectionStatus"), row.get("isAccountFlat")
+    return Account(
+        name=account_name,
+        provider=untrusted.text(row.get("provider")),
+        connected=status.casefold() == "connected" if isinstance(status, str) else None,
+        is_flat=flat if isinstance(flat, bool) else None,
+        display_name=untrusted.text(row.get("displayName")),
+    )
+
+
+def _spoil_doubles(accounts: list[Account], blemishes: _Blemishes) -> None:
+    """An account listed twice has two pictures, and nobody knows which is true."""
+    seen: set[str] = set()
+    for account in accounts:
+        folded = fold(account.name)
+        if folded in seen:
+            blemishes.accounts.add(folded)
+        seen.add(folded)
+
+
+def _order(row: Json, account: str, blemishes: _Blemishes) -> Order:
+    if not isinstance(row, dict):
+        blemishes.spoil(account, "")
+        return Order(account, None, None, None)
+    own = account if row.get("account") is None else untrusted.name(row["account"])
+    order_id, instrument = untrusted.name(row.get("orderId")), untrusted.name(row.get("instrument"))
+    if own is None or fold(own) != fold(account):
+        blemishes.spoil(own, "a row names no account")
+        blemishes.spoil(account, "")
+    if order_id is None or instrument is None:
+        blemishes.spoil(account, "")
+    return Order(
+        account=own or account,
+        order_id=order_id,
+        instrument=instrument,
+        state=untrusted.text(row.get("orderState")),
+        order_type=untrusted.text(row.get("orderType")),
+        action=untrusted.text(row.get("action")),
+        quantity=untrusted.whole(row.get("quantity")),
+        filled=untrusted.whole(row.get("filled")),
+        limit_price=untrusted.decimal(row.get("limitPrice")),
+        stop_price=untrusted.decimal(row.get("stopPrice")),
+        oco_id=untrusted.text(row.get("ocoId")),
+    )
+
+
+def _stamp(answer: Answer, fields: Object) -> Stamp:
+    return Stamp(answer.sent_at, answer.answered_at, _epoch_ms(fields))
+
+
+def _epoch_ms(fields: Object) -> int | None:
+    """The server's time: `epoch` in milliseconds, else `timestamp` in ISO 8601 (UTC if it names no zone)."""
+    epoch = untrusted.whole(fields.get("epoch"))
+    if epoch is not None:
+        return epoch
+    timestamp = fields.get("timestamp")
+    if not isinstance(timestamp, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * 1000)

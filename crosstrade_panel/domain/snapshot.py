@@ -1,0 +1,175 @@
+"""What a read showed: accounts, positions, working orders, and how far the read can be believed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+
+from crosstrade_panel.domain.names import fold
+from crosstrade_panel.domain.scope import Scope, Side, is_outside
+
+
+class Mode(Enum):
+    """Whose money an account trades. Whatever is not known to be simulated is live."""
+
+    LIVE = "LIVE"
+    SIM = "SIM"
+    PRACTICE = "PRACTICE"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as the API listed it. None: the listing did not say."""
+
+    name: str
+    provider: str | None = None
+    connected: bool | None = None
+    is_flat: bool | None = None
+    display_name: str | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """SIM for NinjaTrader's own simulator, else LIVE."""
+        return Mode.SIM if self.provider is not None and self.provider.casefold() == "simulator" else Mode.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """An open position. None: that field of the row could not be read; quantity is always positive."""
+
+    account: str | None
+    instrument: str | None
+    side: Side | None
+    quantity: int | None
+    average_price: Decimal | None = None
+    market_price: Decimal | None = None
+    unrealized: Decimal | None = None
+    instrument_type: str | None = None
+    row_type: str | None = None
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether account, instrument, side and quantity are all known."""
+        return None not in (self.account, self.instrument, self.side, self.quantity)
+
+    @property
+    def pair(self) -> "Pair | None":
+        """Account and instrument, in the form in which they are compared."""
+        if self.account is None or self.instrument is None:
+            return None
+        return (fold(self.account), fold(self.instrument))
+
+
+Pair = tuple[str, str]
+"""Account and instrument, both folded."""
+
+# NinjaTrader's order states that end an order; in every other one, unknown ones included, it still works.
+TERMINAL_ORDER_STATES = frozenset({"filled", "cancelled", "rejected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of an account. None: that field of the row could not be read."""
+
+    account: str
+    order_id: str | None
+    instrument: str | None
+    state: str | None
+    order_type: str | None = None
+    action: str | None = None
+    quantity: int | None = None
+    filled: int | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    oco_id: str | None = None
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the order may still trade."""
+        return self.state is None or self.state.casefold() not in TERMINAL_ORDER_STATES
+
+
+class Source(Enum):
+    """Which endpoint a read came from."""
+
+    POSITIONS = "positions"
+    SNAPSHOT = "snapshot"
+    ACCOUNTS = "accounts"
+    ORDERS = "orders"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a read was made: monotonic seconds, and the server's own time in ms where it gave one."""
+
+    sent_at: float
+    answered_at: float
+    epoch_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flaws:
+    """What makes a read unfit as proof: a reason for all of it, or for single (folded) accounts."""
+
+    everything: str | None = None
+    accounts: frozenset[str] = frozenset()
+
+    def spoil(self, account: str) -> bool:
+        """Whether nothing good may be concluded from the read for this account."""
+        return self.everything is not None or fold(account) in self.accounts
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsRead:
+    """One answer that lists open positions; from the snapshot it lists the accounts too."""
+
+    source: Source
+    stamp: Stamp
+    positions: tuple[Position, ...]
+    accounts: tuple[Account, ...] | None = None
+    flaws: Flaws = field(default_factory=Flaws)
+
+    def of(self, account: str) -> tuple[Position, ...]:
+        """The open rows of an account, with those whose account could not be read."""
+        wanted = fold(account)
+        return tuple(row for row in self.positions if row.account is None or fold(row.account) == wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsRead:
+    """One answer that lists the accounts."""
+
+    stamp: Stamp
+    accounts: tuple[Account, ...]
+    flaws: Flaws = field(default_factory=Flaws)
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersRead:
+    """One answer that lists the orders of one account, working or not."""
+
+    stamp: Stamp
+    account: str
+    orders: tuple[Order, ...]
+    flaws: Flaws = field(default_factory=Flaws)
+
+
+def in_scope(scope: Scope, positions: Iterable[Position]) -> tuple[Position, ...]:
+    """The rows that a scope would touch; one that cannot be shown to be outside is inside."""
+    return tuple(row for row in positions if not is_outside(scope, row.account, row.instrument, row.side))
+
+
+def total_unrealized(positions: Iterable[Position]) -> Decimal | None:
+    """Open profit or loss in account currency; None when any row does not say."""
+    total = Decimal(0)
+    for row in positions:
+        if row.unrealized is None:
+            return None
+        total += row.unrealized
+    return total
+
+
+def find_account(accounts: Iterable[Account], name: str) -> Account | None:
+    """The account of that name, without regard to case."""
+    wanted = fold(name)
+    return next((account for account in accounts if fold(account.name) == wanted), None)

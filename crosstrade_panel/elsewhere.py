@@ -1,0 +1,59 @@
+"""What other living processes pressed, as the journal tells it: the same locks as for one's own presses."""
+
+from collections.abc import Iterable
+
+from crosstrade_panel.domain.outcome import Outcome, Verdict
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
+from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.storage.journal_view import PressRecord
+from crosstrade_panel.trading.press import Press
+
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+_SIDES = {side.value: side for side in Side}
+
+
+def presses_of(records: Iterable[PressRecord], origin: str) -> tuple[Press, ...]:
+    """The presses of these (living) processes against one server, for a press book, oldest first.
+
+    Their times are the system's monotonic seconds, which all processes of one boot share.
+    """
+    presses = [_press(record) for record in records if record.origin == origin]
+    return tuple(sorted(presses, key=lambda press: press.began_at))
+
+
+def _press(record: PressRecord) -> Press:
+    scope, ticket = _read(record)
+    verdict = None if record.verdict is None else _VERDICTS.get(record.verdict)
+    outcome = None
+    if verdict is not None:
+        outcome = Outcome(verdict, record.ended_at or record.at, scope=scope, ticket=ticket)
+    return Press(
+        id=record.press_id,
+        scope=scope,
+        began_at=record.began_system_s,
+        began=record.at,
+        ticket=ticket,
+        may_have_left=True,
+        outcome=outcome,
+        acknowledged=record.acknowledged,
+    )
+
+
+def _read(record: PressRecord) -> tuple[Scope, ReverseTicket | None]:
+    """The scope of a record. A row that cannot be read counts as everything: it may touch any scope."""
+    side = None if record.side is None else _SIDES.get(record.side)
+    try:
+        if record.action == "reverse":
+            account, instrument = record.account or "", record.instrument or ""
+            ticket = ReverseTicket(account, instrument, side or Side.LONG, _quantity(record))
+            return OneAccount(account, instrument), ticket
+        if record.account is None:
+            return EveryAccount(record.instrument, side), None
+        return OneAccount(record.account, record.instrument, side), None
+    except ScopeError:
+        return EveryAccount(), None
+
+
+def _quantity(record: PressRecord) -> int:
+    quantity = record.facts.get("quantity")
+    return quantity if isinstance(quantity, int) and quantity > 0 else 1

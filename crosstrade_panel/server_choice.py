@@ -1,0 +1,157 @@
+"""Which server the program talks to, and with which token: the same answer for the window and the command line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from crosstrade_panel.crosstrade.address import DEFAULT_BASE_URL, AddressError, BaseUrl, parse_base_url
+from crosstrade_panel.domain.outcome import Cause, Reason
+from crosstrade_panel.domain.secret import Secret
+from crosstrade_panel.storage.credentials import (
+    TOKEN_VARIABLES,
+    NotATokenError,
+    OriginFrom,
+    StoreProblem,
+    Token,
+    TokenFault,
+    TokenSource,
+    find_token,
+)
+from crosstrade_panel.storage.settings import LoadedSettings
+from crosstrade_panel.trading.ports import CredentialStore
+
+BASE_URL_VARIABLE = "CROSSTRADE_BASE_URL"
+"""Environment variable that names the server; empty counts as not set."""
+
+
+class TokenStore(CredentialStore, Protocol):
+    """A store that says why it did not answer."""
+
+    @property
+    def problem(self) -> StoreProblem | None:
+        """Why the last call was not served; None while all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressProblem:
+    """The base URL cannot be used; `detail` says why and never repeats it."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProblem:
+    """The token that there is cannot be one; `variable` is empty when it came from the keyring."""
+
+    fault: TokenFault
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """There is none for this server; `store` says why the keyring did not answer, None where it just has none.
+
+    `environment_ignored`: one is in the environment, but is not used where only the settings name the server.
+    """
+
+    store: StoreProblem | None = None
+    environment_ignored: bool = False
+
+
+ServerProblem = AddressProblem | TokenProblem | NoToken
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChoice:
+    """A server with its token. Where `problem` is set, one of them is missing and no press can go out.
+
+    `base_url` is None only with an AddressProblem, `token` is None with every problem. `came_from`: who named
+    the server.
+    """
+
+    base_url: BaseUrl | None
+    came_from: OriginFrom
+    token: Token | None = None
+    is_practice: bool = False
+    problem: ServerProblem | None = None
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host:port`, what the token is bound to; empty when the address cannot be used."""
+        return "" if self.base_url is None else self.base_url.origin
+
+    @property
+    def reason(self) -> Reason | None:
+        """The problem as a reason for NOT SENT; None when there is none."""
+        match self.problem:
+            case None:
+                return None
+            case AddressProblem():
+                return Reason(Cause.BAD_ADDRESS)
+            case TokenProblem():
+                return Reason(Cause.BAD_TOKEN)
+            case NoToken():
+                return Reason(Cause.NO_TOKEN)
+
+
+def choose_server(
+    *,
+    base_url: str | None,
+    environ: Mapping[str, str],
+    settings: Callable[[], LoadedSettings],
+    store: TokenStore,
+) -> ServerChoice:
+    """Command line, environment, settings, vendor, in this order; then the token for that origin.
+
+    `settings` is asked only when nothing before names a server, `store` only when the environment gives no
+    token; that may take seconds (a keyring's prompt).
+    """
+    text, came_from = _address(base_url, environ, settings)
+    if text is None:
+        return ServerChoice(None, came_from, problem=AddressProblem("the one in the settings is not usable"))
+    try:
+        parsed = parse_base_url(text)
+    except AddressError as error:
+        return ServerChoice(None, came_from, problem=AddressProblem(str(error)))
+    try:
+        token = find_token(parsed.origin, origin_from=came_from, environ=environ, store=store)
+    except NotATokenError as error:
+        return ServerChoice(parsed, came_from, problem=TokenProblem(error.fault, error.variable))
+    if token is None:
+        ignored = came_from == "settings" and _environment_has_token(environ)
+        return ServerChoice(parsed, came_from, problem=NoToken(store.problem, ignored))
+    return ServerChoice(parsed, came_from, token)
+
+
+def practice_server(base_url: str, token: str) -> ServerChoice:
+    """The embedded exchange, which has its own address and token; nothing else is looked at.
+
+    Raises:
+        AddressError: it is not on this machine.
+    """
+    parsed = parse_base_url(base_url)
+    if parsed.is_secure:
+        raise AddressError("the practice exchange speaks plain http on this machine")
+    return ServerChoice(parsed, "command", Token(Secret(token), TokenSource.STORE), is_practice=True)
+
+
+def _address(
+    base_url: str | None, environ: Mapping[str, str], settings: Callable[[], LoadedSettings]
+) -> tuple[str | None, OriginFrom]:
+    """The base URL as given, and by whom; None where the settings hold one that had to be thrown away."""
+    if base_url is not None:
+        return base_url, "command"
+    from_environment = environ.get(BASE_URL_VARIABLE, "").strip()
+    if from_environment:
+        return from_environment, "environment"
+    loaded = settings()
+    if any(note.name == "base_url" for note in loaded.notes):
+        # Its default is the vendor's own: a press that was meant for elsewhere must not go there.
+        return None, "settings"
+    if loaded.settings.base_url:
+        return loaded.settings.base_url, "settings"
+    return DEFAULT_BASE_URL, "vendor"
+
+
+def _environment_has_token(environ: Mapping[str, str]) -> bool:
+    return any(environ.get(name, "").strip() for name in TOKEN_VARIABLES)

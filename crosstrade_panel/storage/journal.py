@@ -1,0 +1,165 @@
+"""The journal: every press is written here before it is sent."""
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from crosstrade_panel.storage import journal_view
+from crosstrade_panel.storage.journal_file import (
+    Connect,
+    JournalFileError,
+    Problem,
+    Row,
+    connect,
+    open_for_reading,
+    reading_error,
+)
+from crosstrade_panel.storage.journal_view import PressRecord
+from crosstrade_panel.storage.journal_writer import JournalWriter, Pace
+from crosstrade_panel.storage.owner import this_process
+from crosstrade_panel.trading.ports import Entry
+
+T = TypeVar("T")
+
+
+class SqliteJournal:
+    """The journal in an SQLite database.
+
+    `write` never raises and never blocks. What the disk does not take is kept, within bounds, and tried again
+    with growing pauses; `problem` says why meanwhile. Nothing is updated: each entry is a row of its own.
+
+    `on_problem` is called with each change of `problem`, from one of the journal's threads: hand it to the
+    window's thread with `call_soon_threadsafe`. `redact` takes secrets out of the facts.
+
+    Readings go over a connection and a thread of their own; their futures hold JournalFileError when the
+    journal cannot be read, and wait as long as the disk does: give them a deadline.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        on_problem: Callable[[str | None], None] | None = None,
+        redact: Callable[[str], str] = str,
+        connect: Connect = connect,
+        pace: Pace | None = None,
+    ) -> None:
+        """Begin to open the database, without waiting for it."""
+        self.path = path
+        self._redact = redact
+        self._writer = JournalWriter(path, connect=connect, pace=pace or Pace(), on_problem=on_problem)
+        self._news = threading.Condition()
+        self._questions: deque[Callable[[], None]] = deque()
+        self._closing = False
+        self._reader: threading.Thread | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is being written just now, one of `Problem`; None while all is well."""
+        return self._writer.problem
+
+    def write(self, entry: Entry) -> "Future[bool]":
+        """Queue one row; True once committed, False when the first try failed or the journal is off.
+
+        False does not mean lost: within bounds the row is kept and tried again. Cancelling the future does
+        nothing: a press that stops waiting still gets its row.
+        """
+        done: Future[bool] = Future()
+        done.set_running_or_notify_cancel()
+        self._writer.put(Row.of(entry, self._redact), done)
+        return done
+
+    def close(self, timeout_s: float = 1.0) -> bool:
+        """Write what waits and close; False when the disk did not let it in time. Bounded, whatever hangs."""
+        until = time.monotonic() + timeout_s
+        with self._news:
+            self._closing = True
+            self._news.notify()
+            reader = self._reader
+        closed = self._writer.close(timeout_s)
+        if reader is not None:
+            reader.join(max(0.0, until - time.monotonic()))
+        return closed and not (reader is not None and reader.is_alive())
+
+    def recent(
+        self, limit: int = 100, before: int | None = None, *, containing: str = ""
+    ) -> "Future[list[PressRecord]]":
+        """The latest presses, newest first; `before` is the `seq` of the last one already shown.
+
+        `containing` is looked for in the facts of the press and in its verdicts, whatever the case (ASCII).
+        """
+        return self._ask(lambda connection: journal_view.recent(connection, limit, before, containing), [])
+
+    def timeline(self, press_id: str) -> "Future[list[Entry]]":
+        """Everything journalled about one press, in order."""
+        return self._ask(lambda connection: journal_view.timeline(connection, press_id), [])
+
+    def open_presses(self) -> "Future[list[PressRecord]]":
+        """Presses with neither outcome nor acknowledgement whose process is gone: to be shown as UNKNOWN."""
+        return self._ask(
+            lambda connection: [
+                press for press in journal_view.without_outcome(connection) if not press.owner_alive
+            ],
+            [],
+        )
+
+    def presses_elsewhere(self, within_s: float = 20.0) -> "Future[list[PressRecord]]":
+        """What other living processes pressed within the last seconds, ended or not, newest first."""
+        me = this_process()
+        since_s = time.monotonic() - within_s
+        return self._ask(
+            lambda connection: [
+                press
+                for press in journal_view.since(connection, me.boot, since_s)
+                if press.owner_alive and press.owner != me
+            ],
+            [],
+        )
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T], without_journal: T) -> "Future[T]":
+        """Have a question answered on the reading thread."""
+        answer: Future[T] = Future()
+        answer.set_running_or_notify_cancel()
+        with self._news:
+            closing_down = self._closing
+            if not closing_down:
+                self._questions.append(lambda: self._answer(question, without_journal, answer))
+                self._news.notify()
+                if self._reader is None:
+                    self._reader = threading.Thread(target=self._read, name="journal-read", daemon=True)
+                    self._reader.start()
+        if closing_down:
+            answer.set_exception(JournalFileError(Problem.CLOSED))
+        return answer
+
+    def _read(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._questions or self._closing)
+                if not self._questions:
+                    return
+                run = self._questions.popleft()
+            run()
+
+    def _answer(
+        self, question: Callable[[sqlite3.Connection], T], without_journal: T, answer: "Future[T]"
+    ) -> None:
+        try:
+            connection = open_for_reading(self.path)
+            result = without_journal
+            if connection is not None:
+                with closing(connection):
+                    result = question(connection)
+        except (sqlite3.Error, OSError, ValueError, JournalFileError) as error:
+            translated = reading_error(error)
+            if translated.problem is Problem.CORRUPT:
+                self._writer.look_into_it()
+            answer.set_exception(translated)
+        else:
+            answer.set_result(result)

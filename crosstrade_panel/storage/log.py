@@ -1,0 +1,211 @@
+"""The rotating log: every line redacted, written on a thread of its own."""
+
+import json
+import logging
+import os
+import re
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import quote
+
+from crosstrade_panel.domain.secret import Secret
+from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_folder
+
+HIDDEN = "(hidden)"
+
+# At DEBUG these write headers, the token's among them; at INFO httpx writes a line for every read.
+TALKATIVE = ("httpx", "httpcore", "websockets", "hpack", "uvicorn", "asyncio", "keyring", "jeepney")
+
+_FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
+_BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Z0-9._~+/=-]+")  # no quotes: JSON stays JSON
+
+
+class Redactor:
+    """Takes registered secrets, and whatever follows the word Bearer, out of a text. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def hide(self, secret: Secret) -> None:
+        """Never let this value through again: as it is, nor in the escapes of JSON, Python and URLs."""
+        value = secret.reveal()
+        if not value:
+            return
+        escaped = repr(value)[1:-1]
+        as_json = json.dumps(value)[1:-1]
+        forms = {value, escaped, as_json, json.dumps(escaped)[1:-1], quote(value, safe="")}
+        with self._lock:
+            self._forms |= forms
+            longest_first = sorted(self._forms, key=len, reverse=True)
+            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+
+    def __call__(self, text: str) -> str:
+        """The text without any secret."""
+        pattern = self._pattern
+        if pattern is not None:
+            text = pattern.sub(HIDDEN, text)
+        return _BEARER.sub(rf"\1{HIDDEN}", text)
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats a record whole (arguments, exception, stack), then redacts; the record stays as it is."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__(_FORMAT, "%Y-%m-%dT%H:%M:%S")
+        self.converter = _utc
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.exc_text
+        record.exc_text = None
+        try:
+            return self._redact(super().format(record))
+        finally:
+            record.exc_text = text  # nor is ours left in it for the next handler
+
+
+def quiet(record: logging.LogRecord) -> bool:
+    """A filter: no chatter of the libraries, whatever level somebody gave their loggers."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] not in TALKATIVE
+
+
+class LogFile(logging.Handler):
+    """A rotating file. `emit` formats and queues; a daemon thread writes, so that no disk stops a caller.
+
+    A disk that cannot be written loses lines and says so in `problem`; it never raises and prints nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        redact: Redactor,
+        *,
+        max_bytes: int = 1_000_000,
+        backups: int = 3,
+        max_waiting: int = 5_000,
+    ) -> None:
+        super().__init__()
+        self.setFormatter(RedactingFormatter(redact))
+        self.addFilter(quiet)
+        self.path = path
+        self.problem: str | None = None
+        self._max_bytes = max_bytes
+        self._backups = backups
+        self._max_waiting = max_waiting
+        self._waiting: deque[str] = deque()
+        self._lost = 0
+        self._news = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue a line. A record that cannot be formatted leaves a line that says so."""
+        try:
+            line = self.format(record)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            line = f"{record.name}:{record.lineno}: a line that cannot be formatted ({type(error).__name__})"
+        with self._news:
+            if len(self._waiting) < self._max_waiting and not self._closing:
+                self._waiting.append(line)
+            else:
+                self._lost += 1
+            self._news.notify()
+
+    def close_within(self, timeout_s: float) -> bool:
+        """Write what waits and end the thread; False when the disk did not let it in time."""
+        with self._news:
+            self._closing = True
+            self._news.notify()
+        self._thread.join(timeout_s)
+        self.close()
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        stream: TextIO | None = None
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._waiting or self._closing)
+                lines, lost, closing = list(self._waiting), self._lost, self._closing
+                self._waiting.clear()
+                self._lost = 0
+            if lost:
+                lines.append(f"{lost} log lines were lost")
+            stream = self._write(stream, lines)
+            if closing:
+                _shut(stream)
+                return
+
+    def _write(self, stream: TextIO | None, lines: list[str]) -> TextIO | None:
+        """Write lines, opening and rotating as needed; the stream to go on with."""
+        try:
+            if stream is not None and stream.tell() > self._max_bytes:
+                stream.close()
+                stream = None
+                self._rotate()
+            if stream is None:
+                make_private_folder(self.path.parent)
+                stream = self._open()
+            if lines:
+                stream.write("\n".join(lines) + "\n")
+            stream.flush()
+        except OSError as error:
+            self.problem = type(error).__name__ if error.errno is None else os.strerror(error.errno)
+            _shut(stream)
+            return None
+        self.problem = None
+        return stream
+
+    def _open(self) -> TextIO:
+        descriptor = os.open(self.path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, PRIVATE_FILE)
+        return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+
+    def _rotate(self) -> None:
+        """Shift log → log.1 → log.2 …; where another process holds the file (Windows), it just grows."""
+        try:
+            for number in range(self._backups, 0, -1):
+                older = self._numbered(number)
+                newer = self._numbered(number - 1)
+                if newer.exists():
+                    newer.replace(older)
+        except PermissionError:
+            return
+
+    def _numbered(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}") if number else self.path
+
+
+def start_log(path: Path, redact: Redactor, *, level: int = logging.INFO) -> LogFile:
+    """Send the root logger's records to a file, and keep the libraries that print headers quiet."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    log = LogFile(path, redact)
+    root = logging.getLogger()
+    root.setLevel(level)
+    root.addHandler(log)
+    return log
+
+
+def end_log(log: LogFile, *, timeout_s: float = 1.0) -> bool:
+    """Take the file off the root logger and close it; False when the disk hung."""
+    logging.getLogger().removeHandler(log)
+    return log.close_within(timeout_s)
+
+
+def _shut(stream: TextIO | None) -> None:
+    """Close for good; what a full disk refuses is lost."""
+    if stream is None:
+        return
+    try:
+        stream.close()
+    except OSError:
+        return
+
+
+def _utc(seconds: float | None) -> time.struct_time:
+    return time.gmtime(seconds)

@@ -1,0 +1,470 @@
+"""Every sentence that the trader reads, in the window and on the command line: what is known, and by whom.
+
+Pure functions over domain values. Nothing here claims more than its arguments do.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
+from crosstrade_panel.domain.snapshot import Order, Position
+from crosstrade_panel.domain.ticket import OrderType, ReverseTicket, TimeInForce
+
+NOT_AFFILIATED = "Not affiliated with CrossTrade or NinjaTrader."
+FALLBACK = "NinjaTrader: Control Center › Positions › right-click › Flatten Everything"
+
+_MOST_NAMED = 3
+
+_VERDICTS = {
+    Verdict.OVERFILLED: "OVERFILLED",
+    Verdict.CLOSED_MORE_THAN_ASKED: "CLOSED MORE THAN ASKED",
+    Verdict.REOPENED: "REOPENED",
+    Verdict.STILL_OPEN: "STILL OPEN",
+    Verdict.REVERSE_MISMATCH: "REVERSE MISMATCH",
+    Verdict.UNKNOWN: "UNKNOWN",
+    Verdict.NOT_PROVED: "NOT PROVED",
+    Verdict.CANNOT_TELL: "CANNOT TELL",
+    Verdict.ORDERS_WORKING: "FLAT, ORDERS WORKING",
+    Verdict.STILL_WORKING: "STILL WORKING",
+    Verdict.REVERSE_WORKING: "REVERSE WORKING",
+    Verdict.FLAT_ORDERS_NOT_CHECKED: "FLAT, ORDERS NOT CHECKED",
+    Verdict.REFUSED: "REFUSED",
+    Verdict.NOT_SENT: "NOT SENT",
+    Verdict.FLAT: "FLAT",
+    Verdict.REVERSED: "REVERSED",
+    Verdict.CANCELLED: "CANCELLED",
+    Verdict.NOTHING_OPEN: "NOTHING OPEN",
+}
+
+_CAUSES = {
+    Cause.NO_TOKEN: "there is no token for this server",
+    Cause.BAD_TOKEN: "the token has characters that no token has; enter it again",
+    Cause.BAD_ADDRESS: "the server's address cannot be used",
+    Cause.CONNECT_FAILED: "no connection to CrossTrade",
+    Cause.CONNECT_TIMEOUT: "CrossTrade could not be reached in time",
+    Cause.CERTIFICATE: "the server's certificate is not trusted",
+    Cause.NO_LINK: "no link was free",
+    Cause.SCOPE_CHANGED: "the request was not what the button showed",
+    Cause.LOCKED: "another press of this scope is in flight",
+    Cause.NOT_AS_READ: "the position is not the one that was shown",
+    Cause.INTERRUPTED_BEFORE_SENDING: "stopped before anything was sent",
+    Cause.SERVER_SAID_NO: "CrossTrade said no",
+    Cause.NO_POSITION: "CrossTrade found no such position",
+    Cause.TOKEN_REFUSED: "CrossTrade did not accept the token",
+    Cause.WRONG_PATH: "CrossTrade does not know this request",
+    Cause.REDIRECTED: "the server pointed elsewhere; that is never followed",
+    Cause.OVER_BUDGET: "too many requests with this token just now",
+    Cause.NINJATRADER_OFFLINE: "NinjaTrader did not answer CrossTrade",
+    Cause.SERVER_FAILED: "CrossTrade failed while it had the request",
+    Cause.NO_ANSWER: "no answer came",
+    Cause.CONNECTION_LOST: "the connection broke after the request may have left",
+    Cause.UNREADABLE: "the answer could not be read",
+    Cause.TOO_LARGE: "the answer was too large to be true",
+    Cause.SAYS_NOTHING: "the answer said neither yes nor no",
+    Cause.HALF_DONE: "CrossTrade reported a failure and work done at once",
+    Cause.INTERRUPTED: "stopped after the request may have left",
+    Cause.INTERNAL: "an error in this program; its log has the details",
+    Cause.READS_FAILED: "the positions could not be read twice",
+    Cause.ROW_UNREADABLE: "a row of the positions could not be read",
+    Cause.NOT_LISTED: "the account is not listed any more",
+    Cause.NOTHING_LISTED: "no accounts were listed, so nobody knows which there are",
+    Cause.NOT_CONNECTED: "the account is not connected to its broker",
+    Cause.OTHER_SIDE: "the other side is open, and nothing read before explains it",
+    Cause.FLAG_CONTRADICTS: "the account says it is not flat, but lists no position",
+    Cause.ALIAS: "the instrument's name may mean another month",
+    Cause.READS_DISAGREE: "the reads do not agree",
+}
+
+_NEXT_STEPS = {
+    Verdict.OVERFILLED: "Flatten that instrument with Any side.",
+    Verdict.STILL_OPEN: "Flatten again, or in NinjaTrader.",
+    Verdict.UNKNOWN: "It may have acted. Look in NinjaTrader before anything else.",
+    Verdict.NOT_PROVED: "Look in NinjaTrader.",
+    Verdict.CANNOT_TELL: "Look in NinjaTrader.",
+    Verdict.ORDERS_WORKING: "These orders can open a position again. Cancel them in NinjaTrader.",
+    Verdict.NOT_SENT: "Nothing left this computer. It is safe to press again.",
+    Verdict.REVERSE_MISMATCH: "Look in NinjaTrader. FLATTEN closes what is open.",
+    Verdict.REVERSE_WORKING: "The entry order is working.",
+}
+
+
+def side_word(side: Side | None) -> str:
+    """A side as the platform spells it."""
+    return "Unreadable" if side is None else side.value.capitalize()
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """An outcome as the trader reads it."""
+    return _VERDICTS[verdict]
+
+
+def holder(*, is_practice: bool) -> str:
+    """Who says so."""
+    return "per the practice exchange" if is_practice else "per NinjaTrader"
+
+
+def position_text(row: Position) -> str:
+    """`Short 2 MES 12-25`."""
+    quantity = "?" if row.quantity is None else str(row.quantity)
+    return f"{side_word(row.side)} {quantity} {row.instrument or 'unreadable instrument'}"
+
+
+def order_text(order: Order) -> str:
+    """`Buy 2 MES 12-25 Stop Market (Working)`."""
+    parts = [
+        order.action,
+        None if order.quantity is None else str(order.quantity),
+        order.instrument or "unreadable instrument",
+        order.order_type,
+        f"({order.state or 'state unreadable'})",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def scope_text(scope: Scope) -> str:
+    """`Sim101 · MES 12-25 · Short`; a part that is left open is left out."""
+    match scope:
+        case OneAccount(account=account):
+            first = account
+        case EveryAccount():
+            first = "All accounts"
+    parts = [first, scope.instrument, None if scope.side is None else side_word(scope.side)]
+    return " · ".join(part for part in parts if part is not None)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 position`, `2 positions`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def amount(value: Decimal | None) -> str:
+    """An amount of money with its sign: `+612.50`, `−62.50`."""
+    if value is None:
+        return "–"
+    sign = "−" if value < 0 else "+" if value > 0 else ""
+    return f"{sign}{abs(value):,.2f}"
+
+
+def money(value: Decimal | None) -> str:
+    """As `amount`, with the currency: `+$612.50`."""
+    text = amount(value)
+    return text if text == "–" else f"{text[0]}${text[1:]}" if text[0] in "+−" else f"${text}"
+
+
+def price(value: Decimal | None) -> str:
+    """A price in plain notation, as the API gave it."""
+    return "–" if value is None else f"{value:f}"
+
+
+def duration(seconds: float) -> str:
+    """`2 ms`, `1.4 s`, `12 s`, `3 min`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def clock_time(at: datetime) -> str:
+    """Local time with milliseconds: `14:31:07.412`."""
+    local = at.astimezone()
+    return f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
+
+
+def reason_sentence(reason: Reason) -> str:
+    """Why, in plain words, with the server's own words behind."""
+    sentence = _CAUSES[reason.cause]
+    return f"{sentence}: “{reason.said}”" if reason.said else sentence
+
+
+def timings_text(timings: Timings) -> str:
+    """`sent 2 ms · answered 38 ms · proved 1.4 s`."""
+    steps = (("sent", timings.sent_s), ("answered", timings.answered_s), ("proved", timings.proved_s))
+    return " · ".join(f"{word} {duration(seconds)}" for word, seconds in steps if seconds is not None)
+
+
+def ticket_text(ticket: ReverseTicket) -> str:
+    """`BUY 2 MES 12-25 · Market · Day`, with prices where there are any."""
+    parts = [
+        f"{ticket.action.value.upper()} {ticket.quantity} {ticket.instrument}",
+        order_type_word(ticket.order_type),
+        None if ticket.limit_price is None else f"limit {price(ticket.limit_price)}",
+        None if ticket.stop_price is None else f"stop {price(ticket.stop_price)}",
+        time_in_force_word(ticket.time_in_force),
+        None if ticket.oco_id is None else f"OCO {ticket.oco_id}",
+        None if ticket.strategy is None else f"ATM {ticket.strategy}",
+    ]
+    return " · ".join(part for part in parts if part is not None)
+
+
+def order_type_word(order_type: OrderType) -> str:
+    """`Stop market`."""
+    return order_type.value.replace("-", " ").capitalize()
+
+
+def time_in_force_word(time_in_force: TimeInForce) -> str:
+    """`Day`, `GTC`."""
+    return "GTC" if time_in_force is TimeInForce.GTC else "Day"
+
+
+# --- outcomes -------------------------------------------------------------------------------------------------
+
+
+def outcome_title(outcome: Outcome) -> str:
+    """`FLAT 14:31:07.412 · Sim101 · MES 12-25`."""
+    scope = "" if outcome.scope is None else f" · {scope_text(outcome.scope)}"
+    return f"{verdict_word(outcome.verdict)} {clock_time(outcome.at)}{scope}"
+
+
+def outcome_lines(outcome: Outcome, *, is_practice: bool) -> tuple[str, ...]:
+    """What else is known: by whom, why, per account, what to do next, and the times."""
+    lines = [_authority(outcome, is_practice=is_practice)]
+    if outcome.reason is not None:
+        lines.append(_sentence(reason_sentence(outcome.reason)))
+    if outcome.warning:
+        lines.append(f"Warning: “{outcome.warning}”")
+    if outcome.ticket is not None:
+        lines.append(_reverse_line(outcome, outcome.ticket))
+    lines.extend(_fate_lines(outcome, is_practice=is_practice))
+    lines.append(_NEXT_STEPS.get(outcome.verdict, ""))
+    lines.append(timings_text(outcome.timings))
+    return tuple(line for line in lines if line)
+
+
+def _authority(outcome: Outcome, *, is_practice: bool) -> str:
+    """Who says so, how far the orders were checked, and what is open elsewhere."""
+    if outcome.verdict in {Verdict.NOT_SENT, Verdict.REFUSED}:
+        return ""
+    parts = [holder(is_practice=is_practice)]
+    checked, needed = outcome.orders_checked
+    if needed:
+        parts.append(f"orders checked {checked} of {needed}")
+    if outcome.elsewhere_open:
+        parts.append(f"elsewhere {outcome.elsewhere_open} open")
+    return " · ".join(parts)
+
+
+def _reverse_line(outcome: Outcome, ticket: ReverseTicket) -> str:
+    expected = f"{side_word(ticket.entering)} {ticket.quantity} {ticket.instrument}"
+    if outcome.verdict is Verdict.REVERSED:
+        return f"now {expected}"
+    found = [position_text(row) for fate in outcome.fates for row in fate.still_open]
+    if outcome.verdict is Verdict.REVERSE_MISMATCH:
+        return f"expected {expected}, found {', '.join(found) or 'flat'}"
+    return f"expected {expected}"
+
+
+def _fate_lines(outcome: Outcome, *, is_practice: bool) -> list[str]:
+    """One line for a single account's facts; for many: how many are well, and each that is not."""
+    if outcome.ticket is not None and outcome.verdict in {Verdict.REVERSED, Verdict.REVERSE_MISMATCH}:
+        return []
+    if len(outcome.fates) == 1:
+        return _facts_of(outcome.fates[0], is_practice=is_practice)
+    well = [fate for fate in outcome.fates if fate.verdict in {Verdict.FLAT, Verdict.NOTHING_OPEN}]
+    quiet = [fate for fate in outcome.fates if not fate.takes_headline]
+    lines = []
+    if well and quiet:
+        told = len(outcome.fates) - len(quiet)
+        lines.append(f"{len(well)} flat of {told} connected · {len(quiet)} not connected, cannot tell")
+    elif well:
+        lines.append(f"{len(well)} flat")
+    for fate in outcome.fates:
+        if fate in well or fate in quiet:
+            continue
+        facts = _facts_of(fate, is_practice=is_practice)
+        why = "" if fate.reason is None else _CAUSES[fate.reason.cause]
+        lines.append(f"{fate.account}: {'; '.join(facts) or why or verdict_word(fate.verdict)}")
+    return lines
+
+
+def _facts_of(fate: Fate, *, is_practice: bool) -> list[str]:
+    shower = "the practice exchange" if is_practice else "NinjaTrader"
+    lines = []
+    if fate.still_open:
+        lines.append(f"{shower} shows {named(position_text(row) for row in fate.still_open)}")
+    if fate.working_orders:
+        orders = named(order_text(order) for order in fate.working_orders)
+        lines.append(f"{count(len(fate.working_orders), 'order')} working: {orders}")
+    return lines
+
+
+def named(texts: Iterable[str]) -> str:
+    """The first few, and how many more."""
+    every = list(texts)
+    rest = len(every) - _MOST_NAMED
+    return ", ".join(every[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# --- a press on its way ---------------------------------------------------------------------------------------
+
+
+def sending_title(scope: Scope, ticket: ReverseTicket | None) -> str:
+    """While the request is out and unanswered."""
+    if ticket is not None:
+        return f"REVERSE sent · {ticket.account} · {ticket_text(ticket)}"
+    return f"FLATTEN sent · {scope_text(scope)}"
+
+
+def verifying_title(scope: Scope, ticket: ReverseTicket | None) -> str:
+    """After the answer, before the proof."""
+    what = scope_text(scope) if ticket is None else f"{ticket.account} · {ticket.instrument}"
+    return f"Answered, checking · {what}"
+
+
+def checking_title(scope: Scope, ticket: ReverseTicket | None) -> str:
+    """No usable answer; state is being read."""
+    what = scope_text(scope) if ticket is None else f"{ticket.account} · {ticket.instrument}"
+    return f"No usable answer, checking · {what}"
+
+
+def shows_text(rows: Sequence[Position], *, is_practice: bool) -> str:
+    """What one read showed; no proof."""
+    shower = "the practice exchange" if is_practice else "NinjaTrader"
+    return f"{shower} shows {named(position_text(row) for row in rows) or 'nothing open'} (one read)"
+
+
+def no_answer_yet(rows: Sequence[Position] | None, *, is_practice: bool) -> str:
+    """A second after sending without an answer."""
+    return "no answer yet" if rows is None else f"no answer yet — {shows_text(rows, is_practice=is_practice)}"
+
+
+# --- the buttons ----------------------------------------------------------------------------------------------
+
+FLATTEN = "FLATTEN"
+FLATTEN_AGAIN = "FLATTEN AGAIN"
+REVERSE = "REVERSE"
+FIRST_MAY_STILL_ACT = "the first may still act"
+OVERLAPS = "overlaps a press in flight"
+REVERSE_MAY_ENTER = "a reverse may still place its entry"
+LOCKED = "press in flight — wait for its answer"
+NO_TOKEN = "NO TOKEN"  # noqa: S105 - words, not a token
+NOT_CONNECTED = "NOT CONNECTED — press to try anyway"
+
+
+def closes_text(positions: Sequence[Position] | None, scope: Scope) -> str:
+    """What FLATTEN will do, as far as the last read knows."""
+    if positions is None:
+        return "positions not read yet — closes whatever is there"
+    if not positions:
+        return "nothing open in the last read"
+    what = count(len(positions), "position")
+    accounts = {row.account for row in positions}
+    if isinstance(scope, EveryAccount) and len(accounts) > 1:
+        what = f"{what} in {len(accounts)} accounts"
+    orders = "orders may remain" if scope.side is not None else "and their orders (not checked)"
+    joint = " · " if scope.side is not None else " "
+    return f"closes {what}{joint}{orders}"
+
+
+def positions_unknown(age_s: float | None) -> str:
+    """The reads fail, but the link may still carry a press."""
+    return "POSITIONS UNKNOWN" if age_s is None else f"POSITIONS UNKNOWN (read {duration(age_s)} ago)"
+
+
+def hold_to(title: str) -> str:
+    """A button that is held."""
+    return f"hold to {title}"
+
+
+def reverse_text(ticket: ReverseTicket, held: int) -> str:
+    """`Short 2 → BUY 2 MES 12-25 · Market · Day`."""
+    return f"{side_word(ticket.leaving)} {held} → {ticket_text(ticket)}"
+
+
+REVERSE_NEEDS_ONE = "choose one account and one instrument"
+REVERSE_NEEDS_POSITION = "nothing open to reverse"
+REVERSE_TWO_POSITIONS = "two positions in scope — choose one"
+REVERSE_NEEDS_READ = "needs a read of the positions first"
+REVERSE_OTHER_SIDE = "the position is on the other side"
+REVERSE_ALIAS = "choose the exact contract month"
+REVERSE_LOCKED = "wait — a press may still act here"
+REVERSE_CHECKING = "reading the position…"
+
+
+def reverse_changed(now: str) -> str:
+    """The fresh read showed something else; nothing was sent."""
+    return f"not sent — the position changed: {now}"
+
+
+REVERSE_READ_FAILED = "not sent — the position could not be read"
+REVERSE_READ_SLOW = "not sent — the read took too long"
+REVERSE_LET_GO = "let go too early — nothing was sent"
+REVERSE_OVERTAKEN = "not sent — a flatten of this position came first"
+
+
+# --- scope, preview, status -----------------------------------------------------------------------------------
+
+
+def preview_summary(rows: Sequence[Position], total: Decimal | None, age_s: float) -> str:
+    """`In scope — 1 position, +$612.50 · read 0.4 s ago`."""
+    what = count(len(rows), "position") if rows else "nothing open"
+    profit = f", {money(total)}" if rows and total is not None else ""
+    return f"In scope — {what}{profit} · read {duration(age_s)} ago"
+
+
+PREVIEW_UNREAD = "In scope — not read yet"
+
+
+def leaves_text(rows: Sequence[Position]) -> str:
+    """What the side filter leaves out."""
+    return f"leaves {named(position_text(row) for row in rows)} open — Any side?"
+
+
+def link_text(round_trip_s: float) -> str:
+    """`REST 38 ms`."""
+    return f"REST {duration(round_trip_s)}"
+
+
+CONNECTING = "connecting…"
+NINJATRADER_AWAY = "NinjaTrader not connected"
+
+
+def offline_text(since_s: float) -> str:
+    """`Offline 12 s`."""
+    return f"Offline {duration(since_s)}"
+
+
+def budget_text(level: float) -> str:
+    """Our estimate: other tools share the budget."""
+    return f"budget ~{max(0, int(level))}"
+
+
+def alias_several(typed: str, found: Sequence[str]) -> str:
+    """A typed name that may mean several open contracts."""
+    return f"{typed} may be {named(found)} — pick one"
+
+
+def alias_none(typed: str) -> str:
+    """A typed name that no open position carries; it was not taken."""
+    return f"no open position matches {typed}; the choice is unchanged"
+
+
+def journal_off(problem: str) -> str:
+    """Presses go out all the same."""
+    return f"journal off: {problem}"
+
+
+def account_gone(name: str) -> str:
+    """A chosen account that the API lists no more."""
+    return f"{name}: not listed now; FLATTEN still sends it"
+
+
+def unresolved_at_close(number: int) -> str:
+    """The first attempt to close the window with something open to decide."""
+    return f"{count(number, 'press')} unresolved — close again to leave" if number != 1 else (
+        "1 press unresolved — close again to leave"
+    )
+
+
+def interrupted(scope_words: str) -> str:
+    """A press of an earlier run that never got its outcome."""
+    return f"{scope_words}: the program ended before its outcome was known"
+
+
+NO_OUTCOME = "no outcome"

@@ -1,0 +1,1 @@
+"""The use cases. Network, disk, clocks and chance come in as parameters."""

@@ -1,0 +1,192 @@
+"""What every press needs, and how every press begins and ends."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
+from crosstrade_panel.domain.scope import Scope, account_of
+from crosstrade_panel.domain.snapshot import Position, PositionsRead, Source, in_scope
+from crosstrade_panel.trading.evidence import Judgement
+from crosstrade_panel.trading.pace import Pace
+from crosstrade_panel.trading.ports import Clock, Gateway, NotSentError, ReadFailedError
+from crosstrade_panel.trading.press import Phase, Press, PressBook, PressListener
+from crosstrade_panel.trading.record import Record
+from crosstrade_panel.trading.verify import FailedRead, Proof, Read, Verification
+from crosstrade_panel.trading.watch import Watch
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One server with one token, and everything a press against it needs.
+
+    `has_past`: reads were made before the press, so that accounts seen earlier count (the window; the command
+    line has none). `on_change` is called after every change of a press and must not raise.
+    """
+
+    gateway: Gateway
+    watch: Watch
+    record: Record
+    book: PressBook
+    clock: Clock
+    pace: Pace
+    on_change: PressListener
+    has_past: bool = True
+
+    async def carry_out(self, press: Press, work: Coroutine[None, None, Outcome]) -> Outcome:
+        """Run one press to its outcome, whatever happens. Never raises anything but a cancellation."""
+        try:
+            outcome = await work
+        except asyncio.CancelledError as error:
+            # The gateway puts the truth about the bytes behind the cancellation.
+            if isinstance(error.__cause__, NotSentError):
+                press.may_have_left = False
+            self.close(press, self._broken_off(press, Cause.INTERRUPTED))
+            raise
+        except Exception:  # whatever it is: a press that may have left is UNKNOWN, not a traceback
+            _log.exception("a press failed in a way that is not foreseen")
+            outcome = self._broken_off(press, Cause.INTERNAL)
+        return self.close(press, outcome)
+
+    async def note_intent(self, press: Press) -> None:
+        """Write the press down before its first byte leaves; no disk delays it for longer than 20 ms."""
+        written = asyncio.wrap_future(self.record.intent(press))
+        done, _ = await asyncio.wait({written}, timeout=self.pace.journal_wait_s)
+        if not done:
+            press.notes.append("journal late")
+            self.record.note(press, "journal late")
+        elif not written.result():
+            press.notes.append("journal off")
+
+    def begin_sending(self, press: Press, attempt: int) -> None:
+        """From here on bytes may have left, until the gateway says that none did."""
+        self.record.attempt(press, attempt)
+        press.may_have_left = True
+
+    def change(self, press: Press, phase: Phase) -> None:
+        """Move a press on and tell."""
+        press.phase = phase
+        self.on_change(press)
+
+    async def verify(self, press: Press, proof: Proof, *, until: float = float("-inf")) -> Judgement:
+        """Read until the proof is complete or the window ends."""
+
+        def on_read(read: Read) -> None:
+            self.record.read(press, read)
+            if not isinstance(read, FailedRead):
+                press.read_since_answer = True
+
+        def on_judgement(judgement: Judgement) -> None:
+            press.shows = tuple(row for fate in judgement.fates for row in fate.still_open)
+            press.interim = min(
+                (fate.verdict for fate in judgement.fates if fate.takes_headline),
+                key=lambda verdict: verdict.rank,
+                default=None,
+            )
+            self.on_change(press)
+
+        verification = Verification(
+            proof,
+            self.watch,
+            self.clock,
+            self.pace,
+            on_judgement=on_judgement,
+            on_read=on_read,
+            until=until,
+        )
+        return await verification.run()
+
+    async def look(self, press: Press) -> PositionsRead | None:
+        """One read of the state, from the other endpoint if the first fails; None when neither answers."""
+        for source in (Source.POSITIONS, Source.SNAPSHOT):
+            try:
+                read = await self.watch.positions(source)
+            except ReadFailedError as error:
+                self.record.read(press, FailedRead(source, error.reason))
+            else:
+                self.record.read(press, read)
+                press.read_since_answer = True
+                return read
+        return None
+
+    def refused(self, press: Press, reason: Reason, read: PositionsRead | None) -> Outcome:
+        """The server said no; what is open all the same is shown."""
+        rows = () if read is None else in_scope(press.scope, read.positions)
+        return Outcome(
+            Verdict.REFUSED,
+            self.clock.now(),
+            fates=fates_of(press.scope, Verdict.REFUSED, rows, reason),
+            reason=reason,
+        )
+
+    def not_sent(self, press: Press, reason: Reason) -> Outcome:
+        """Nothing left the machine."""
+        return Outcome(
+            Verdict.NOT_SENT,
+            self.clock.now(),
+            fates=fates_of(press.scope, Verdict.NOT_SENT, (), reason),
+            reason=reason,
+        )
+
+    def close(self, press: Press, outcome: Outcome) -> Outcome:
+        """Give the press its outcome, write it down, and tell."""
+        complete = Outcome(
+            verdict=outcome.verdict,
+            at=outcome.at,
+            fates=outcome.fates,
+            scope=press.scope,
+            ticket=press.ticket,
+            order_ids=press.order_ids,
+            closed_positions=press.closed_positions,
+            reason=outcome.reason,
+            warning=outcome.warning,
+            timings=self._timings(press, outcome),
+            elsewhere_open=outcome.elsewhere_open,
+            orders_checked=outcome.orders_checked,
+        )
+        press.outcome = complete
+        press.phase = Phase.ENDED
+        self.record.outcome(press, complete)
+        self.on_change(press)
+        return complete
+
+    def wall_time(self, at: float) -> datetime:
+        """The wall time of a monotonic moment."""
+        return self.clock.now() - timedelta(seconds=self.clock.monotonic() - at)
+
+    def _broken_off(self, press: Press, cause: Cause) -> Outcome:
+        if press.may_have_left:
+            reason = Reason(cause)
+            return Outcome(
+                Verdict.UNKNOWN,
+                self.clock.now(),
+                fates=fates_of(press.scope, Verdict.UNKNOWN, press.shows or (), reason),
+                reason=reason,
+            )
+        before = Cause.INTERRUPTED_BEFORE_SENDING if cause is Cause.INTERRUPTED else cause
+        return self.not_sent(press, Reason(before))
+
+    @staticmethod
+    def _timings(press: Press, outcome: Outcome) -> Timings:
+        def since(at: float | None) -> float | None:
+            return None if at is None else max(0.0, at - press.began_at)
+
+        return Timings(since(press.sent_at), since(press.answered_at), outcome.timings.proved_s)
+
+
+def fates_of(
+    scope: Scope, verdict: Verdict, rows: tuple[Position, ...], reason: Reason | None
+) -> tuple[Fate, ...]:
+    """The same verdict for every account that a scope or the open rows in it name."""
+    account = account_of(scope)
+    names = dict.fromkeys(row.account for row in rows if row.account is not None)
+    if account is not None:
+        return (Fate(account, verdict, still_open=rows, reason=reason),)
+    return tuple(
+        Fate(name, verdict, still_open=tuple(row for row in rows if row.account == name), reason=reason)
+        for name in names
+    )

@@ -1,0 +1,142 @@
+"""Flatten: write down, send once, and tell only what was proved."""
+
+from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict, headline
+from crosstrade_panel.trading.desk import Desk
+from crosstrade_panel.trading.evidence import Evidence, Judgement
+from crosstrade_panel.trading.flat_proof import FlattenCase, FlattenProof
+from crosstrade_panel.trading.ports import NotSentError, Receipt, RefusedError, UnknownOutcomeError
+from crosstrade_panel.trading.press import Phase, Press
+from crosstrade_panel.trading.watch import Picture
+
+_MOST_ATTEMPTS = 2
+_PROVED_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN})
+
+
+class Flatten:
+    """Closes the positions of a press's scope."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Work at that desk."""
+        self._desk = desk
+
+    async def __call__(self, press: Press) -> Outcome:
+        """Carry out a press that is in the book already; its outcome is also left in it."""
+        return await self._desk.carry_out(press, self._run(press))
+
+    async def _run(self, press: Press) -> Outcome:
+        desk = self._desk
+        picture = desk.watch.picture()
+        reverse_until = desk.book.flatten_lock(press.scope, press.began_at).reverse_may_enter_until
+        await desk.note_intent(press)
+        try:
+            receipt = await self._send(press)
+        except NotSentError as error:
+            desk.record.failure(press, "not_sent", error.reason)
+            return desk.not_sent(press, error.reason)
+        except RefusedError as error:
+            desk.record.failure(press, "refused", error.reason)
+            press.sent_at, press.answered_at = error.sent_at, error.answered_at
+            return await self._refused(press, picture, error)
+        except UnknownOutcomeError as error:
+            desk.record.failure(press, "unknown", error.reason)
+            press.sent_at, press.answered_at = error.sent_at, error.answered_at
+            self._take(press, error.receipt)
+            case = self._case(press, picture, receipt=error.receipt, doubt=error.reason, until=reverse_until)
+            return await self._verify(press, case, picture, Phase.CHECKING)
+        desk.record.answer(press, receipt)
+        press.sent_at, press.answered_at = receipt.sent_at, receipt.answered_at
+        self._take(press, receipt)
+        case = self._case(press, picture, receipt=receipt, until=reverse_until)
+        return await self._verify(press, case, picture, Phase.VERIFYING)
+
+    async def _send(self, press: Press) -> Receipt:
+        """Send it; what provably never left goes out once more, over the other link."""
+        for attempt in range(1, _MOST_ATTEMPTS + 1):
+            self._desk.begin_sending(press, attempt)
+            try:
+                return await self._desk.gateway.flatten(press.scope)
+            except NotSentError as error:
+                press.may_have_left = False
+                if attempt == _MOST_ATTEMPTS or not error.may_try_elsewhere:
+                    raise
+                self._desk.record.failure(press, "not_sent", error.reason)
+        raise AssertionError  # pragma: no cover - the last attempt returns or raises
+
+    @staticmethod
+    def _take(press: Press, receipt: Receipt | None) -> None:
+        """Keep what the server reported."""
+        if receipt is not None:
+            press.order_ids = receipt.order_ids
+            press.closed_positions = receipt.closed_positions or ()
+
+    def _case(
+        self,
+        press: Press,
+        picture: Picture,
+        *,
+        receipt: Receipt | None = None,
+        doubt: Reason | None = None,
+        nothing_to_close: bool = False,
+        until: float | None = None,
+    ) -> FlattenCase:
+        return FlattenCase(
+            scope=press.scope,
+            before=picture.last_good(press.scope),
+            before_is_fresh=picture.is_fresh(press.began_at, self._desk.pace.fresh_s),
+            seen=picture.seen if self._desk.has_past else None,
+            receipt=receipt,
+            doubt=doubt,
+            nothing_to_close=nothing_to_close,
+            prove_from=float("-inf") if until is None else until,
+            gap_s=self._desk.pace.second_read_s,
+        )
+
+    async def _verify(self, press: Press, case: FlattenCase, picture: Picture, phase: Phase) -> Outcome:
+        desk = self._desk
+        desk.change(press, phase)
+        judgement = await self._judge(press, case, picture)
+        verdict, reason = _headline(case, judgement)
+        proved_at = judgement.proved_at if verdict in _PROVED_FLAT else None
+        return Outcome(
+            verdict,
+            desk.clock.now() if judgement.proved_at is None else desk.wall_time(judgement.proved_at),
+            fates=judgement.fates,
+            reason=reason,
+            warning="" if case.receipt is None else case.receipt.warning,
+            timings=Timings(proved_s=None if proved_at is None else proved_at - press.began_at),
+            elsewhere_open=judgement.elsewhere_open,
+            orders_checked=judgement.orders_checked,
+        )
+
+    async def _judge(self, press: Press, case: FlattenCase, picture: Picture) -> Judgement:
+        pace = self._desk.pace
+        earliest = next(at for at in (press.answered_at, press.sent_at, press.began_at) if at is not None)
+        proof = FlattenProof(case, Evidence(earliest, picture.last_epochs()))
+        return await self._desk.verify(press, proof, until=case.prove_from + pace.second_read_s + pace.stretch_s)
+
+    async def _refused(self, press: Press, picture: Picture, error: RefusedError) -> Outcome:
+        """The state is read all the same; "no position" with proof is as good as nothing open."""
+        if error.reason.cause is not Cause.NO_POSITION:
+            return self._desk.refused(press, error.reason, await self._desk.look(press))
+        case = self._case(press, picture, nothing_to_close=True)
+        proved = await self._verify(press, case, picture, Phase.VERIFYING)
+        if proved.verdict is Verdict.NOTHING_OPEN:
+            return proved
+        fates = tuple(
+            Fate(fate.account, Verdict.REFUSED, still_open=fate.still_open, reason=error.reason)
+            for fate in proved.fates
+        )
+        return Outcome(Verdict.REFUSED, proved.at, fates=fates, reason=error.reason)
+
+
+def _headline(case: FlattenCase, judgement: Judgement) -> tuple[Verdict, Reason | None]:
+    """The worst fate, and why; "every account" also needs to know which accounts there are."""
+    worst = headline(judgement.fates)
+    if judgement.scope_reason is not None or worst is None:
+        general = Verdict.CANNOT_TELL if case.doubt is None else Verdict.UNKNOWN
+        if worst is None or general.rank < worst.rank:
+            return general, case.doubt or judgement.scope_reason or Reason(Cause.NOT_CONNECTED)
+    reason = next((fate.reason for fate in judgement.fates if fate.verdict is worst and fate.takes_headline), None)
+    return worst, reason
+
+

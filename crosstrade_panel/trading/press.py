@@ -1,0 +1,168 @@
+"""One press, and the book of presses that decides what is locked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
+
+from crosstrade_panel.domain.outcome import Outcome, Verdict
+from crosstrade_panel.domain.scope import OneAccount, Scope, is_within, overlap
+from crosstrade_panel.domain.snapshot import Position
+from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.trading.pace import Pace
+
+
+class Phase(Enum):
+    """Where a press is."""
+
+    SENDING = "sending"
+    VERIFYING = "verifying"
+    CHECKING = "checking"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Press:
+    """One completed gesture and what has become of it so far. Times are monotonic seconds.
+
+    `shows` is what the last read since the press listed in its scope: one read, not proof.
+    """
+
+    id: str
+    scope: Scope
+    began_at: float
+    began: datetime
+    ticket: ReverseTicket | None = None
+    phase: Phase = Phase.SENDING
+    may_have_left: bool = False
+    sent_at: float | None = None
+    answered_at: float | None = None
+    read_since_answer: bool = False
+    order_ids: tuple[str, ...] = ()
+    closed_positions: tuple[Position, ...] = ()
+    shows: tuple[Position, ...] | None = None
+    interim: Verdict | None = None
+    outcome: Outcome | None = None
+    acknowledged: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_reverse(self) -> bool:
+        """Whether it reverses; else it flattens."""
+        return self.ticket is not None
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Sent or being sent, not acknowledged, and not ended in a way that leaves nothing to decide."""
+        if self.acknowledged:
+            return False
+        return self.outcome is None or not self.outcome.verdict.is_resolved
+
+
+PressListener: TypeAlias = Callable[[Press], None]
+
+
+class Lock(Enum):
+    """What the book says to a gesture."""
+
+    FREE = "free"
+    LOCKED = "locked"
+    AGAIN = "again"
+    """A press of that scope is unresolved, and long enough ago: by hold, saying that the first may still act."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenLock:
+    """The lock on a flatten scope and what the button adds to its second line."""
+
+    lock: Lock
+    overlaps: bool = False
+    reverse_may_enter_until: float | None = None
+
+
+_DOUBTFUL = frozenset({Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
+_KEPT = 50
+
+
+class PressBook:
+    """All presses of this program since its start, and those that an earlier one left open."""
+
+    def __init__(self, pace: Pace) -> None:
+        """Start empty."""
+        self._pace = pace
+        self._presses: list[Press] = []
+
+    @property
+    def presses(self) -> tuple[Press, ...]:
+        """Oldest first."""
+        return tuple(self._presses)
+
+    def open(self, press: Press) -> None:
+        """Enter a press. Old ones that are over are dropped."""
+        self._presses.append(press)
+        over = [each for each in self._presses if not each.is_unresolved]
+        for each in over[:-_KEPT]:
+            self._presses.remove(each)
+
+    def acknowledge(self, press_id: str) -> Press | None:
+        """The trader has seen it. Sends nothing; a press still on its way cannot be acknowledged."""
+        for press in self._presses:
+            if press.id == press_id and press.outcome is not None:
+                press.acknowledged = True
+                return press
+        return None
+
+    def flatten_lock(self, scope: Scope, now: float) -> FlattenLock:
+        """Whether a flatten of that scope may go out."""
+        lock, overlaps = Lock.FREE, False
+        until: float | None = None
+        for press in self._presses:
+            if press.is_reverse:
+                tail = self._reverse_tail(press, now)
+                if tail is not None and overlap(scope, press.scope):
+                    until = max(tail, until or tail)
+                continue
+            if is_within(scope, press.scope):
+                found = self._lock_of(press, now)
+                if found is Lock.LOCKED or lock is Lock.FREE:
+                    lock = found
+            elif press.is_unresolved and overlap(scope, press.scope):
+                overlaps = True
+        return FlattenLock(lock, overlaps, until)
+
+    def reverse_is_locked(self, account: str, instrument: str, now: float) -> bool:
+        """Whether a reverse of that pair has to wait for something that may still act."""
+        pair = OneAccount(account, instrument)
+        return any(
+            press.is_unresolved
+            or now < press.began_at + self._pace.least_lock_s
+            or (press.is_reverse and self._is_doubtful(press) and now < self._reverse_end(press))
+            for press in self._presses
+            if overlap(pair, press.scope)
+        )
+
+    def _lock_of(self, press: Press, now: float) -> Lock:
+        if now < press.began_at + self._pace.least_lock_s:
+            return Lock.LOCKED
+        if not press.is_unresolved:
+            return Lock.FREE
+        sent_at = press.began_at if press.sent_at is None else press.sent_at
+        if press.read_since_answer or now >= sent_at + self._pace.most_lock_s:
+            return Lock.AGAIN
+        return Lock.LOCKED
+
+    def _reverse_end(self, press: Press) -> float:
+        sent_at = press.began_at if press.sent_at is None else press.sent_at
+        return sent_at + self._pace.reverse_lock_s
+
+    def _reverse_tail(self, press: Press, now: float) -> float | None:
+        """Until when a reverse may still place its entry; None when it cannot any more."""
+        verdict = None if press.outcome is None else press.outcome.verdict
+        over = verdict is not None and verdict.is_resolved
+        end = self._reverse_end(press)
+        return None if over or now >= end else end
+
+    @staticmethod
+    def _is_doubtful(press: Press) -> bool:
+        return press.outcome is None or press.outcome.verdict in _DOUBTFUL

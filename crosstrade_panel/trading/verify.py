@@ -1,0 +1,209 @@
+"""Reads after a press until the proof is complete or the window ends."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from crosstrade_panel.domain.names import fold
+from crosstrade_panel.domain.outcome import Reason
+from crosstrade_panel.domain.snapshot import AccountsRead, OrdersRead, PositionsRead, Source
+from crosstrade_panel.trading.budget import VERIFYING_LEAVES
+from crosstrade_panel.trading.evidence import Evidence, Judgement
+from crosstrade_panel.trading.pace import Pace
+from crosstrade_panel.trading.ports import READ_SOURCES, Clock, ReadFailedError
+from crosstrade_panel.trading.watch import Watch
+
+_MOST_UNDER_WAY = 2
+_NEVER = float("inf")
+_LONG_AGO = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRead:
+    """A read that showed nothing, and why."""
+
+    source: Source
+    reason: Reason
+
+
+Read: TypeAlias = PositionsRead | AccountsRead | OrdersRead | FailedRead
+
+
+class Proof(Protocol):
+    """What is to be proved, and the reads so far."""
+
+    evidence: Evidence
+
+    def judge(self, *, final: bool) -> Judgement:
+        """What the reads amount to; `final` when no further read will come."""
+
+
+class Verification:
+    """The reads of one press: at once, early, a second one when the first asks for it, then ever more rarely.
+
+    A read that is stuck does not stop the next one, and one that comes late within the window still counts.
+    """
+
+    def __init__(
+        self,
+        proof: Proof,
+        watch: Watch,
+        clock: Clock,
+        pace: Pace,
+        *,
+        on_judgement: Callable[[Judgement], None],
+        on_read: Callable[[Read], None],
+        until: float = _LONG_AGO,
+    ) -> None:
+        """Prepare; `until` (monotonic seconds) makes the window longer than usual."""
+        self._proof = proof
+        self._watch = watch
+        self._clock = clock
+        self._pace = pace
+        self._on_judgement = on_judgement
+        self._on_read = on_read
+        self._under_way: dict[asyncio.Task[None], Source] = {}
+        self._began = clock.monotonic()
+        self._end = max(self._began + pace.window_s, until)
+        self._looks = [self._began + look for look in pace.looks_s]
+        self._positions_sent_at = _LONG_AGO
+        self._listing_sent_at = _LONG_AGO
+        self._orders_sent_at: dict[str, float] = {}
+        self._stretched = False
+
+    async def run(self) -> Judgement:
+        """Read until settled or the window's end; the judgement returned is final."""
+        self._watch.begin_verifying()
+        try:
+            while True:
+                judgement = self._proof.judge(final=False)
+                self._on_judgement(judgement)
+                if judgement.settled:
+                    return judgement
+                now = self._clock.monotonic()
+                if now >= self._end and not self._may_stretch(judgement):
+                    return self._proof.judge(final=True)
+                for due_at, start in self._plan(judgement):
+                    if due_at <= now and self._budget_wait(now) <= 0:
+                        start(now)
+                await self._wait(judgement)
+        finally:
+            # Reads still under way belong to the watch: cancelling them would cost a warm link.
+            self._watch.end_verifying()
+
+    def _may_stretch(self, judgement: Judgement) -> bool:
+        """A first clean read near the end gets its second one."""
+        if self._stretched or (judgement.candidate_at is None and not judgement.wants_confirmation):
+            return False
+        self._stretched = True
+        self._end += self._pace.stretch_s
+        return True
+
+    def _plan(self, judgement: Judgement) -> list[tuple[float, Callable[[float], None]]]:
+        """What is to be read next, and when (monotonic seconds)."""
+
+        def read_positions(now: float) -> None:
+            self._looks = [look for look in self._looks if look > now]
+            self._positions_sent_at = now
+            source = self._proof.evidence.next_source(judgement.candidate_source)
+            self._start(self._read_positions(source), source)
+
+        def list_accounts(now: float) -> None:
+            self._listing_sent_at = now
+            self._start(self._list_accounts(), Source.ACCOUNTS)
+
+        plan = [
+            (self._positions_due(judgement), read_positions),
+            (self._listing_due(judgement), list_accounts),
+        ]
+        account, due_at = self._orders_due(judgement)
+
+        def read_orders(now: float) -> None:
+            self._orders_sent_at[fold(account)] = now
+            self._start(self._read_orders(account), Source.ORDERS)
+
+        return [*plan, (due_at, read_orders)]
+
+    def _positions_due(self, judgement: Judgement) -> float:
+        under_way = sum(source in READ_SOURCES for source in self._under_way.values())
+        if under_way >= _MOST_UNDER_WAY:
+            return _NEVER
+        half_a_gap_later = self._positions_sent_at + self._pace.second_read_s / 2
+        due = [self._looks[0] if self._looks else half_a_gap_later]
+        if judgement.wants_confirmation and not under_way:
+            # At once, but not in a storm when reads fail at once too.
+            due.append(self._positions_sent_at + self._pace.second_read_s / 20)
+        if judgement.candidate_at is not None:
+            second_at = judgement.candidate_at + self._pace.second_read_s
+            # Sent already and not settled by it: once more, but never in a storm.
+            due.append(half_a_gap_later if self._positions_sent_at >= second_at else second_at)
+        return min(due)
+
+    def _listing_due(self, judgement: Judgement) -> float:
+        """Only where the snapshot does not bring the list of accounts."""
+        wanted = judgement.wants_listing and Source.SNAPSHOT in self._proof.evidence.failed
+        if not wanted or Source.ACCOUNTS in self._under_way.values():
+            return _NEVER
+        return self._listing_sent_at + self._pace.second_read_s
+
+    def _orders_due(self, judgement: Judgement) -> tuple[str, float]:
+        """The account whose orders were not read for the longest time, one at a time."""
+        if not judgement.orders_wanted or Source.ORDERS in self._under_way.values():
+            return "", _NEVER
+        due_at = {
+            account: self._orders_sent_at.get(fold(account), _LONG_AGO) + self._pace.second_read_s
+            for account in judgement.orders_wanted
+        }
+        account = min(due_at, key=lambda name: due_at[name])
+        return account, due_at[account]
+
+    def _budget_wait(self, now: float) -> float:
+        return self._watch.budget.wait_s(now, VERIFYING_LEAVES)
+
+    async def _wait(self, judgement: Judgement) -> None:
+        """Until a read comes back or the next one is due."""
+        now = self._clock.monotonic()
+        due_at = min(due_at for due_at, _ in self._plan(judgement))
+        pause_s = min(max(due_at - now, self._budget_wait(now)), self._end - now)
+        if self._under_way:
+            await asyncio.wait(
+                self._under_way, timeout=max(pause_s, 0.0), return_when=asyncio.FIRST_COMPLETED
+            )
+        else:
+            await asyncio.sleep(max(pause_s, 0.0))
+
+    def _start(self, work: Coroutine[None, None, None], source: Source) -> None:
+        task = self._watch.start(work)
+        self._under_way[task] = source
+        task.add_done_callback(lambda done: self._under_way.pop(done, None))
+
+    async def _read_positions(self, source: Source) -> None:
+        try:
+            read = await self._watch.positions(source)
+        except ReadFailedError as error:
+            self._proof.evidence.fail(source, error.reason)
+            self._on_read(FailedRead(source, error.reason))
+        else:
+            self._proof.evidence.add_positions(read)
+            self._on_read(read)
+
+    async def _list_accounts(self) -> None:
+        try:
+            read = await self._watch.list_accounts()
+        except ReadFailedError as error:
+            self._proof.evidence.last_failure = error.reason
+            self._on_read(FailedRead(Source.ACCOUNTS, error.reason))
+        else:
+            self._proof.evidence.add_listing(read)
+            self._on_read(read)
+
+    async def _read_orders(self, account: str) -> None:
+        # A read of the orders that fails is no news of the positions: they stay "not checked".
+        try:
+            read = await self._watch.orders(account)
+        except ReadFailedError as error:
+            self._on_read(FailedRead(Source.ORDERS, error.reason))
+        else:
+            self._proof.evidence.add_orders(read)
+            self._on_read(read)

@@ -1,0 +1,174 @@
+"""How a press button looks."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QWidget
+
+from crosstrade_panel.ui.fit import FittedText, draw, fit
+from crosstrade_panel.ui.theme import ButtonColours, Theme
+from crosstrade_panel.ui.view import Look
+
+TITLE_SIZES = {True: (28, 24, 20, 17, 15), False: (19, 17, 15, 13)}
+LINE_SIZES = (12, 11, 10, 9, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """Everything that decides the picture. `is_main` is FLATTEN."""
+
+    title: str
+    lines: tuple[str, ...]
+    look: Look
+    is_pressed: bool
+    share_held: float
+    is_hold: bool
+    is_flashing: bool
+    is_main: bool
+    has_focus: bool
+
+
+def colours_of(painting: Painting, theme: Theme) -> ButtonColours:
+    """The colours of a look."""
+    match painting.look:
+        case Look.READY:
+            return theme.flatten if painting.is_main else theme.reverse
+        case Look.LOOKS_DEAD:
+            return theme.dead
+        case Look.LOCKED:
+            return theme.locked
+        case Look.DISABLED:
+            return theme.disabled
+
+
+@lru_cache(maxsize=64)
+def _fitted(
+    title: str, lines: tuple[str, ...], family: str, width: int, height: int, *, is_main: bool
+) -> tuple[FittedText, FittedText]:
+    """Title and lines for a box: the title gives way first, the lines shrink before they are cut."""
+    bold = QFont(family)
+    bold.setBold(True)
+    bold.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 1.5 if is_main else 0.8)
+    plain = QFont(family)
+    result: tuple[FittedText, FittedText] | None = None
+    for size in TITLE_SIZES[is_main]:
+        head = fit((title,), bold, (size,), width, height)
+        body = fit(lines, plain, LINE_SIZES[:2], width, height - head.height) if lines else _nothing(plain)
+        result = head, body
+        if len(head.lines) == 1 and not head.is_cut and not body.is_cut:
+            return result
+    for smallest in (TITLE_SIZES[is_main][-2:], TITLE_SIZES[is_main][-1:]):
+        head = fit((title,), bold, smallest, width, height)
+        body = fit(lines, plain, LINE_SIZES, width, height - head.height) if lines else _nothing(plain)
+        result = head, body
+        if not body.is_cut:
+            break
+    assert result is not None  # noqa: S101 - the sizes are never empty
+    return result
+
+
+def _nothing(font: QFont) -> FittedText:
+    return FittedText((), font, 1.0, is_cut=False)
+
+
+def text_box(width: int, height: int, *, is_main: bool) -> QRectF:
+    """Where the texts of a button of this size go."""
+    rim = 7.0 if is_main else 2.0
+    return QRectF(0, 0, width, height).adjusted(rim + 6, rim + 3, -rim - 6, -rim - 3)
+
+
+def fitted_texts(widget: QWidget, painting: Painting) -> tuple[FittedText, FittedText]:
+    """Title and lines as they are painted."""
+    box = text_box(widget.width(), widget.height(), is_main=painting.is_main)
+    return _fitted(
+        painting.title,
+        painting.lines,
+        widget.font().family(),
+        int(box.width()),
+        int(box.height()),
+        is_main=painting.is_main,
+    )
+
+
+def paint_button(widget: QWidget, painting: Painting, theme: Theme) -> None:
+    """Paint the whole button."""
+    colours = colours_of(painting, theme)
+    painter = QPainter(widget)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    outer = QRectF(widget.rect()).adjusted(1, 1, -1, -1)
+    rim = 6.0 if painting.is_main else 1.5
+    inner = outer.adjusted(rim, rim, -rim, -rim)
+    radius = 9.0 if painting.is_main else 7.0
+    _fill(painter, outer, radius, QBrush(QColor(colours.rim)))
+    shape = QPainterPath()
+    shape.addRoundedRect(inner, radius - 3, radius - 3)
+    painter.save()
+    painter.setClipPath(shape)
+    _paint_face(painter, inner, painting, colours)
+    painter.restore()
+    if painting.is_main:
+        painter.setPen(QPen(QColor(colours.pressed), 1.5))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(inner.adjusted(0.5, 0.5, -0.5, -0.5), radius - 3, radius - 3)
+    _paint_texts(painter, widget, painting, colours)
+    if painting.has_focus:
+        _paint_focus(painter, outer, radius, painting, theme)
+    painter.end()
+
+
+def _fill(painter: QPainter, area: QRectF, radius: float, brush: QBrush) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(brush)
+    painter.drawRoundedRect(area, radius, radius)
+
+
+def _paint_face(painter: QPainter, inner: QRectF, painting: Painting, colours: ButtonColours) -> None:
+    if painting.is_pressed:
+        painter.fillRect(inner, QColor(colours.pressed if not painting.is_hold else colours.face_low))
+    else:
+        shade = QLinearGradient(inner.topLeft(), inner.bottomLeft())
+        shade.setColorAt(0, QColor(colours.face))
+        shade.setColorAt(1, QColor(colours.face_low))
+        painter.fillRect(inner, shade)
+    if painting.look is Look.LOOKS_DEAD:
+        # Darker than the face, so that the text on it only gains contrast.
+        painter.fillRect(inner, QBrush(QColor(colours.pressed), Qt.BrushStyle.BDiagPattern))
+    if painting.share_held > 0:
+        done = QRectF(inner.left(), inner.top(), inner.width() * painting.share_held, inner.height())
+        painter.fillRect(done, QColor(colours.progress))
+        painter.setPen(QPen(QColor(colours.edge), 3))
+        painter.drawLine(done.topRight() + QPointF(-1.5, 0), done.bottomRight() + QPointF(-1.5, 0))
+    elif painting.is_hold and painting.look in {Look.READY, Look.LOOKS_DEAD}:
+        # A line along the foot: this one is held, not clicked.
+        foot = QRectF(inner.left(), inner.bottom() - 3, inner.width(), 3)
+        painter.fillRect(foot, QColor(colours.progress))
+    if painting.is_pressed:
+        painter.setPen(QPen(QColor(0, 0, 0, 110), 4))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(inner)
+
+
+def _paint_texts(painter: QPainter, widget: QWidget, painting: Painting, colours: ButtonColours) -> None:
+    box = text_box(widget.width(), widget.height(), is_main=painting.is_main)
+    head, body = fitted_texts(widget, painting)
+    top = box.top() + (box.height() - head.height - body.height) / 2
+    if painting.is_pressed:
+        top += 1
+    painter.setPen(QColor(colours.text))
+    draw(painter, head, top, box.left(), box.width(), centred=True)
+    top += head.height
+    if painting.is_flashing and body.lines:
+        # A swallowed gesture: the line that says why stands out, nothing moves.
+        chip = QRectF(box.left() - 3, top, box.width() + 6, body.height)
+        _fill(painter, chip, 4, QBrush(QColor(colours.text)))
+        painter.setPen(QColor(colours.face_low))
+    draw(painter, body, top, box.left(), box.width(), centred=True)
+
+
+def _paint_focus(painter: QPainter, outer: QRectF, radius: float, painting: Painting, theme: Theme) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    ring = outer.adjusted(2, 2, -2, -2)
+    painter.setPen(QPen(QColor(theme.window if painting.is_main else theme.text), 2, Qt.PenStyle.DashLine))
+    painter.drawRoundedRect(ring, radius - 1, radius - 1)

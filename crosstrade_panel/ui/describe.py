@@ -1,0 +1,307 @@
+"""From what is known to what is shown: pure functions that make the parts of the view."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from crosstrade_panel import texts
+from crosstrade_panel.domain.names import fold, may_be_same_instrument, same_instrument
+from crosstrade_panel.domain.outcome import Cause, Verdict
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, account_of
+from crosstrade_panel.domain.snapshot import (
+    Account,
+    Mode,
+    Position,
+    PositionsRead,
+    find_account,
+    in_scope,
+    total_unrealized,
+)
+from crosstrade_panel.trading.pace import Pace
+from crosstrade_panel.trading.press import FlattenLock, Lock, Phase, Press
+from crosstrade_panel.trading.watch import Failing
+from crosstrade_panel.ui.view import (
+    BannerView,
+    Choice,
+    ClosedRow,
+    FlattenView,
+    Gesture,
+    Look,
+    PositionRow,
+    PreviewView,
+    ResultView,
+    StatusView,
+    Tone,
+)
+
+ALL_ACCOUNTS = "All accounts"
+ALL_INSTRUMENTS = "All"
+
+_NO_LINK = frozenset(
+    {
+        Cause.CONNECT_FAILED,
+        Cause.CONNECT_TIMEOUT,
+        Cause.CERTIFICATE,
+        Cause.NO_LINK,
+        Cause.NO_ANSWER,
+        Cause.CONNECTION_LOST,
+        Cause.BAD_ADDRESS,
+    }
+)
+_STALE_S = 5.0
+_SILENT_S = 1.0
+
+_TONES = {
+    Verdict.FLAT: Tone.GOOD,
+    Verdict.REVERSED: Tone.GOOD,
+    Verdict.NOTHING_OPEN: Tone.GOOD,
+    Verdict.CANCELLED: Tone.GOOD,
+    Verdict.UNKNOWN: Tone.DOUBT,
+    Verdict.NOT_PROVED: Tone.DOUBT,
+    Verdict.CANNOT_TELL: Tone.DOUBT,
+    Verdict.FLAT_ORDERS_NOT_CHECKED: Tone.DOUBT,
+    Verdict.REVERSE_WORKING: Tone.DOUBT,
+    Verdict.NOT_SENT: Tone.NEUTRAL,
+    Verdict.REFUSED: Tone.DOUBT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What the watch knows at one moment. `age_s` is the age of `read`."""
+
+    read: PositionsRead | None
+    age_s: float | None
+    accounts: tuple[Account, ...]
+    failing: Failing | None
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """The open rows of the newest read."""
+        return () if self.read is None else self.read.positions
+
+
+def tone_of(verdict: Verdict) -> Tone:
+    """How an outcome is meant; whatever is not known to be good is bad."""
+    return _TONES.get(verdict, Tone.BAD)
+
+
+def mode_of(scope: Scope, accounts: Iterable[Account], *, is_practice: bool) -> Mode:
+    """Whose money the scope touches; LIVE unless every account in it is known to be simulated."""
+    if is_practice:
+        return Mode.PRACTICE
+    listed = tuple(accounts)
+    name = account_of(scope)
+    chosen = (
+        listed if name is None else tuple(each for each in (find_account(listed, name),) if each is not None)
+    )
+    if chosen and all(account.mode is Mode.SIM for account in chosen):
+        return Mode.SIM
+    return Mode.LIVE
+
+
+def account_choices(accounts: Sequence[Account], chosen: str | None) -> tuple[Choice, ...]:
+    """All accounts, then LIVE, then SIM; a chosen one that is gone stays, greyed."""
+    choices = [Choice(None, ALL_ACCOUNTS)]
+    for mode in (Mode.LIVE, Mode.SIM):
+        choices.extend(
+            Choice(
+                account.name,
+                account.name,
+                mode.value,
+                "" if account.display_name in {None, account.name} else account.display_name or "",
+            )
+            for account in accounts
+            if account.mode is mode
+        )
+    if chosen is not None and accounts and find_account(accounts, chosen) is None:
+        choices.append(Choice(chosen, chosen, note=texts.account_gone(chosen), greyed=True))
+    elif chosen is not None and not accounts:
+        choices.append(Choice(chosen, chosen))
+    return tuple(choices)
+
+
+def instrument_choices(
+    positions: Iterable[Position], account: str | None, recent: Iterable[str], chosen: str | None
+) -> tuple[Choice, ...]:
+    """All, then those of open positions, then recent ones."""
+    open_names = [
+        row.instrument
+        for row in positions
+        if row.instrument is not None
+        and (account is None or row.account is None or fold(row.account) == fold(account))
+    ]
+    names = dict.fromkeys([*open_names, *recent, *([] if chosen is None else [chosen])])
+    return (Choice(None, ALL_INSTRUMENTS), *(Choice(name, name) for name in names))
+
+
+def position_row(row: Position) -> PositionRow:
+    """One row of "in scope now"."""
+    key = None if row.account is None or row.instrument is None else (row.account, row.instrument)
+    quantity = "?" if row.quantity is None else str(row.quantity)
+    return PositionRow(
+        key,
+        row.account or "?",
+        row.instrument or "?",
+        f"{texts.side_word(row.side)} {quantity}",
+        texts.price(row.average_price),
+        texts.amount(row.unrealized),
+        _sign(row),
+    )
+
+
+def _sign(row: Position) -> int:
+    value = row.unrealized
+    return 0 if value is None or value == 0 else 1 if value > 0 else -1
+
+
+def preview(scope: Scope, picture: Picture) -> PreviewView:
+    """What the pickers select, and what the side leaves out."""
+    if picture.read is None or picture.age_s is None:
+        return PreviewView(texts.PREVIEW_UNREAD, is_stale=True)
+    rows = in_scope(scope, picture.positions)
+    either_side = in_scope(any_side(scope), picture.positions)
+    left = tuple(row for row in either_side if row not in rows)
+    return PreviewView(
+        texts.preview_summary(rows, total_unrealized(rows), picture.age_s),
+        tuple(position_row(row) for row in sorted(rows, key=_order)),
+        texts.leaves_text(left) if left else "",
+        is_stale=picture.age_s > _STALE_S,
+    )
+
+
+def _order(row: Position) -> tuple[str, str]:
+    """Rows keep their place whatever order the server lists them in."""
+    return (fold(row.account or ""), fold(row.instrument or ""))
+
+
+def any_side(scope: Scope) -> Scope:
+    """The same scope without its side filter."""
+    match scope:
+        case OneAccount(account=account, instrument=instrument):
+            return OneAccount(account, instrument)
+        case EveryAccount(instrument=instrument):
+            return EveryAccount(instrument)
+
+
+def flatten_button(
+    scope: Scope, picture: Picture, lock: FlattenLock, pace: Pace, *, has_token: bool
+) -> FlattenView:
+    """The button: its second line is the truth about what a press would do."""
+    title = texts.FLATTEN_AGAIN if lock.lock is Lock.AGAIN else texts.FLATTEN
+    wide = isinstance(scope, EveryAccount)
+    gesture = Gesture.HOLD if wide or lock.lock is Lock.AGAIN else Gesture.CLICK
+    look, trouble = _look(picture, lock, has_token=has_token)
+    known = None if picture.read is None else in_scope(scope, picture.positions)
+    lines = [texts.scope_text(scope), trouble or texts.closes_text(known, scope)]
+    notes = []
+    if lock.lock is Lock.AGAIN:
+        notes.append(texts.FIRST_MAY_STILL_ACT)
+    if lock.overlaps:
+        notes.append(texts.OVERLAPS)
+    if lock.reverse_may_enter_until is not None:
+        notes.append(texts.REVERSE_MAY_ENTER)
+    if notes:
+        lines.append(" · ".join(notes))
+    said = title if gesture is Gesture.CLICK else texts.hold_to(title)
+    hold_s = pace.hold_wide_s if wide else pace.hold_narrow_s
+    return FlattenView(scope, title, tuple(lines), look, gesture, hold_s, ", ".join([said, *lines]))
+
+
+def _look(picture: Picture, lock: FlattenLock, *, has_token: bool) -> tuple[Look, str]:
+    if not has_token:
+        return Look.DISABLED, texts.NO_TOKEN
+    if lock.lock is Lock.LOCKED:
+        return Look.LOCKED, texts.LOCKED
+    failing = picture.failing
+    if failing is not None and failing.reason.cause in _NO_LINK:
+        return Look.LOOKS_DEAD, texts.NOT_CONNECTED
+    if failing is not None or (picture.age_s is not None and picture.age_s > _STALE_S):
+        return Look.LOOKS_DEAD, texts.positions_unknown(picture.age_s)
+    return Look.READY, ""
+
+
+def banner(press: Press, picture: Picture, now: float, *, is_practice: bool) -> BannerView:
+    """One press in words."""
+    outcome = press.outcome
+    if outcome is None:
+        return _banner_on_its_way(press, picture, now, is_practice=is_practice)
+    title = texts.outcome_title(outcome)
+    lines = (*texts.outcome_lines(outcome, is_practice=is_practice), *press.notes)
+    return BannerView(press.id, tone_of(outcome.verdict), title, lines, may_acknowledge=press.is_unresolved)
+
+
+def _banner_on_its_way(press: Press, picture: Picture, now: float, *, is_practice: bool) -> BannerView:
+    lines: list[str] = []
+    match press.phase:
+        case Phase.SENDING:
+            title = texts.sending_title(press.scope, press.ticket)
+            if now - press.began_at >= _SILENT_S:
+                read = picture.read
+                fresh = read is not None and read.stamp.sent_at >= press.began_at
+                rows = in_scope(press.scope, picture.positions) if fresh else None
+                lines.append(texts.no_answer_yet(rows, is_practice=is_practice))
+        case Phase.CHECKING:
+            title = texts.checking_title(press.scope, press.ticket)
+        case _:
+            title = texts.verifying_title(press.scope, press.ticket)
+    if press.phase is not Phase.SENDING and press.shows is not None and press.read_since_answer:
+        lines.append(texts.shows_text(press.shows, is_practice=is_practice))
+    return BannerView(press.id, Tone.BUSY, title, (*lines, *press.notes), may_acknowledge=False)
+
+
+def result(press: Press | None) -> ResultView:
+    """What the server reported about a press; no proof of anything."""
+    if press is None or not (press.order_ids or press.closed_positions):
+        return ResultView()
+    closed = press.closed_positions
+    total = total_unrealized(closed)
+    return ResultView(
+        texts.scope_text(press.scope),
+        press.order_ids,
+        tuple(
+            ClosedRow(
+                row.account or "?",
+                row.instrument or "?",
+                f"{texts.side_word(row.side)} {'?' if row.quantity is None else row.quantity}",
+                texts.price(row.average_price),
+                texts.price(row.market_price),
+                texts.amount(row.unrealized),
+                _sign(row),
+            )
+            for row in closed
+        ),
+        texts.amount(total) if closed else "",
+    )
+
+
+def status(picture: Picture, now: float, *, budget: float, notes: tuple[str, ...]) -> StatusView:
+    """The link in words."""
+    failing = picture.failing
+    if failing is not None:
+        cause = failing.reason.cause
+        if cause is Cause.NINJATRADER_OFFLINE:
+            words = texts.NINJATRADER_AWAY
+        elif cause in _NO_LINK:
+            words = texts.offline_text(now - failing.since)
+        else:
+            words = texts.reason_sentence(failing.reason)
+        return StatusView(words, Tone.BAD, texts.budget_text(budget), notes)
+    if picture.read is None:
+        return StatusView(texts.CONNECTING, Tone.BUSY, texts.budget_text(budget), notes)
+    stamp = picture.read.stamp
+    words = texts.link_text(stamp.answered_at - stamp.sent_at)
+    return StatusView(words, Tone.GOOD, texts.budget_text(budget), notes)
+
+
+def resolve_alias(typed: str, positions: Iterable[Position], account: str | None) -> tuple[str, ...]:
+    """The instruments of open positions that a typed name may mean."""
+    from_account = [
+        row.instrument
+        for row in positions
+        if row.instrument is not None
+        and (account is None or row.account is None or fold(row.account) == fold(account))
+    ]
+    exact = [name for name in from_account if same_instrument(name, typed)]
+    return tuple(
+        dict.fromkeys(exact or [name for name in from_account if may_be_same_instrument(name, typed)])
+    )

@@ -1,0 +1,637 @@
+"""The window: paints views, hands out gestures, decides nothing."""
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QColor,
+    QGuiApplication,
+    QIcon,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from crosstrade_panel.domain.snapshot import Mode
+from crosstrade_panel.ui import captions, theme
+from crosstrade_panel.ui.banner import BannerArea
+from crosstrade_panel.ui.first_run import FirstRunCard
+from crosstrade_panel.ui.fit import FitLabel, WrapLabel
+from crosstrade_panel.ui.pickers import Picker, SidePicker
+from crosstrade_panel.ui.press_button import Environment, Face, PressButton
+from crosstrade_panel.ui.tables import (
+    HEADER_HEIGHT,
+    ROW_HEIGHT,
+    LineTable,
+    PreviewTable,
+    closed_lines,
+    journal_lines,
+    order_id_lines,
+)
+from crosstrade_panel.ui.ticket_form import TicketForm
+from crosstrade_panel.ui.view import (
+    FlattenView,
+    Gesture,
+    Look,
+    PanelView,
+    PreviewView,
+    ResultView,
+    ReverseView,
+)
+
+FRAME = 3
+FLATTEN_HEIGHT = 122
+REVERSE_HEIGHT = 74
+APART = 14
+"""Between FLATTEN and REVERSE; the specification asks for 12 at least."""
+PREVIEW_ROWS = 6
+
+_CHORD = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+_REAL_MODIFIERS = _CHORD | Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.MetaModifier
+
+
+def flatten_face(view: FlattenView) -> Face:
+    """FLATTEN's view as a face; what it hands out is the scope."""
+    return Face(view.scope, view.title, view.lines, view.look, view.gesture, view.hold_s, view.spoken)
+
+
+def reverse_face(view: ReverseView) -> Face:
+    """REVERSE's view as a face; what it hands out is the ticket. Without one it cannot be pressed."""
+    look = Look.DISABLED if view.ticket is None else view.look
+    return Face(view.ticket, view.title, view.lines, look, Gesture.HOLD, view.hold_s, view.spoken)
+
+
+class MainWindow(QWidget):
+    """What the trader sees. Decides nothing.
+
+    REVERSE: `reverse_started` at press-down, `reverse_held` when its hold is complete, `reverse_released`
+    exactly once after each start: let go, left, cancelled, locked, shown another ticket, or told
+    `reverse_done()`. Until then it is shown held and full. It may be sent only between `reverse_held` and
+    `reverse_released`.
+
+    Signals:
+        flatten_requested: the gesture for the shown scope was completed; that scope.
+        reverse_started: REVERSE was pressed down; the ticket it shows.
+        reverse_held: the hold is complete and the button still down; the ticket.
+        reverse_released: REVERSE is no longer held.
+        gesture_swallowed: a gesture met a lock, or a button that does nothing; the button's object name.
+        account_chosen: a listed account, or None for all.
+        instrument_chosen: a listed instrument, or None for all.
+        instrument_typed: Enter on an instrument's text that is not listed (an alias, perhaps).
+        side_chosen: a Side, or None for any.
+        row_chosen: (account, instrument) of a position clicked.
+        widen_side_requested: the offer under the positions was taken.
+        ticket_edited: TicketFields after an edit.
+        acknowledged: the press id of a banner.
+        token_entered: a token as typed.
+        practice_requested: the practice exchange was chosen on the first-run card.
+        pin_toggled: whether the window shall stay on top; it does so already.
+        theme_chosen: "system", "dark" or "light"; it looks so already.
+        close_requested: the trader wants to leave; the window stays until everything is shut down.
+    """
+
+    flatten_requested = Signal(object)
+    reverse_started = Signal(object)
+    reverse_held = Signal(object)
+    reverse_released = Signal()
+    gesture_swallowed = Signal(str)
+    account_chosen = Signal(object)
+    instrument_chosen = Signal(object)
+    instrument_typed = Signal(str)
+    side_chosen = Signal(object)
+    row_chosen = Signal(object)
+    widen_side_requested = Signal()
+    ticket_edited = Signal(object)
+    acknowledged = Signal(str)
+    token_entered = Signal(str)
+    practice_requested = Signal()
+    pin_toggled = Signal(bool)
+    theme_chosen = Signal(str)
+    close_requested = Signal()
+
+    def __init__(self, environment: Environment | None = None, theme_choice: str = "system") -> None:
+        super().__init__()
+        self._environment = environment or Environment()
+        self._view: PanelView | None = None
+        self._mode: Mode | None = None
+        self._theme_choice = theme_choice
+        self._theme = theme.resolve(theme_choice)
+        self._chord_button: PressButton | None = None
+        self._about: QDialog | None = None
+        self.setObjectName("mainWindow")
+        self.setWindowTitle(captions.WINDOW)
+        self.setWindowIcon(QIcon(str(theme.icon_path("crosstrade-panel.svg"))))
+        self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, True)
+        self._make_parts()
+        self._make_menu()
+        self._lay_out()
+        self._connect()
+        for child in self.findChildren(QWidget):
+            child.installEventFilter(self)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
+        self.apply_theme(theme_choice)
+        self.setMinimumWidth(300)
+        self.resize(333, 740)
+
+    # Parts
+
+    def _make_parts(self) -> None:
+        self._link = FitLabel(22, (11, 10, 9, 8))
+        self._link.setObjectName("linkStatus")
+        self._budget = FitLabel(24, (10, 9, 8))
+        self._budget.setObjectName("budgetStatus")
+        self._budget.setProperty("dim", True)
+        self._badge = QLabel()
+        self._badge.setObjectName("modeBadge")
+        self._badge.setTextFormat(Qt.TextFormat.PlainText)
+        self._badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._badge.setFixedHeight(22)
+        self._pin = self._tool("pinButton", captions.PIN)
+        self._pin.setCheckable(True)
+        self._pin.setChecked(True)
+        self._menu_button = self._tool("menuButton", captions.MENU)
+        self._account = Picker()
+        self._account.setObjectName("accountPicker")
+        self._account.setAccessibleName(captions.ACCOUNT)
+        self._instrument = Picker()
+        self._instrument.setObjectName("instrumentPicker")
+        self._instrument.setAccessibleName(captions.INSTRUMENT)
+        self._side = SidePicker()
+        self._side.setObjectName("directionPicker")
+        self._side.setAccessibleName(captions.DIRECTION)
+        self._make_preview()
+        self._make_buttons()
+        self._make_lower()
+
+    def _make_preview(self) -> None:
+        self._summary = FitLabel(26, (11, 10, 9, 8))
+        self._summary.setObjectName("scopeSummary")
+        self._summary.setProperty("dim", True)
+        self._preview = PreviewTable(self._environment.pace.row_moved_s, self._environment.clock)
+        self._preview.setObjectName("scopePreview")
+        self._preview.setAccessibleName(captions.IN_SCOPE)
+        self._leaves = QPushButton()
+        self._leaves.setObjectName("leavesButton")
+        self._leaves_text = FitLabel(26, (11, 10, 9, 8), self._leaves)
+        self._leaves_text.setProperty("tone", "doubt")
+        self._leaves_text.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._leaves.setFixedHeight(30)
+        self._leaves.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        inside = QVBoxLayout(self._leaves)
+        inside.setContentsMargins(6, 2, 6, 2)
+        inside.addWidget(self._leaves_text)
+        self._leaves.hide()
+
+    def _make_buttons(self) -> None:
+        unknown = Face(
+            None, "FLATTEN", (), Look.DISABLED, Gesture.HOLD, self._environment.pace.hold_wide_s, ""
+        )
+        self._flatten = PressButton(unknown, FLATTEN_HEIGHT, self._environment)
+        self._flatten.setObjectName("flattenButton")
+        self._flatten.setToolTip(captions.FLATTEN_CHORD)
+        unknown = Face(
+            None, "REVERSE", (), Look.DISABLED, Gesture.HOLD, self._environment.pace.hold_narrow_s, ""
+        )
+        self._reverse = PressButton(unknown, REVERSE_HEIGHT, self._environment, keeps_held=True)
+        self._reverse.setObjectName("reverseButton")
+        self._reverse.setToolTip(captions.REVERSE_CHORD)
+
+    def _make_lower(self) -> None:
+        self._ticket = TicketForm()
+        self._ticket.setObjectName("reverseTicket")
+        self._ticket.setAccessibleName(captions.TICKET)
+        self._notes = WrapLabel()
+        self._notes.setObjectName("statusNotes")
+        self._notes.setProperty("tone", "doubt")
+        self._notes.hide()
+        self._banners = BannerArea()
+        self._banners.setObjectName("outcomeBanner")
+        self._banners.setAccessibleName(captions.OUTCOMES)
+        self._first_run = FirstRunCard()
+        self._first_run.hide()
+        self._caption = WrapLabel()
+        self._caption.setObjectName("resultCaption")
+        self._caption.setProperty("dim", True)
+        self._caption.hide()
+        self._order_ids = LineTable((captions.ORDER_IDS_HEADING,), (60,))
+        self._order_ids.setObjectName("orderIds")
+        self._order_ids.setAccessibleName(captions.ORDER_IDS_HEADING)
+        self._closed = LineTable(captions.CLOSED_HEADINGS, (70, 72, 58, 76, 62, 62))
+        self._closed.setObjectName("closedPositions")
+        self._closed.setAccessibleName(captions.CLOSED_POSITIONS)
+        self._total = FitLabel(16, (11, 10, 9, 8))
+        self._total.setObjectName("closedTotal")
+        self._journal = LineTable(captions.JOURNAL_HEADINGS, (56, 120, 112))
+        self._journal.setObjectName("journalView")
+        self._journal.setAccessibleName(captions.JOURNAL)
+        self._tabs = QTabWidget()
+        self._tabs.setObjectName("resultTabs")
+        self._tabs.tabBar().setObjectName("resultTabBar")
+        self._tabs.tabBar().setAccessibleName(f"{captions.LAST_RESULT}, {captions.JOURNAL}")
+        self._tabs.addTab(self._make_result_page(), captions.LAST_RESULT)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 5, 0, 0)
+        column.addWidget(self._journal)
+        self._tabs.addTab(page, captions.JOURNAL)
+        self._tabs.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self._tabs.setMinimumHeight(150)
+
+    def _make_result_page(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 5, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self._caption)
+        column.addWidget(self._order_ids, 1)
+        column.addWidget(self._closed, 1)
+        column.addWidget(self._total)
+        return page
+
+    def _tool(self, name: str, caption: str) -> QToolButton:
+        tool = QToolButton()
+        tool.setObjectName(name)
+        tool.setAccessibleName(caption)
+        tool.setToolTip(caption)
+        tool.setProperty("quiet", True)
+        tool.setFixedSize(22, 22)
+        tool.setIconSize(QSize(15, 15))
+        tool.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return tool
+
+    def _make_menu(self) -> None:
+        self._menu = QMenu(self)
+        themes = QMenu(captions.THEME, self._menu)
+        group = QActionGroup(themes)
+        self._theme_actions: dict[str, QAction] = {}
+        for choice in theme.CHOICES:
+            action = QAction(captions.THEMES[choice], themes)
+            action.setCheckable(True)
+            action.setData(choice)
+            group.addAction(action)
+            themes.addAction(action)
+            self._theme_actions[choice] = action
+        group.triggered.connect(self._on_theme_action)
+        self._menu.addMenu(themes)
+        self._menu.addAction(captions.ABOUT, self.show_about)
+        self._menu.addSeparator()
+        self._menu.addAction(captions.QUIT, self._on_quit)
+
+    # Layout
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(FRAME + 8, FRAME + 6, FRAME + 8, FRAME + 6)
+        column.setSpacing(0)
+        column.addLayout(self._status_row())
+        column.addSpacing(3)
+        column.addLayout(self._picker_row())
+        column.addSpacing(6)
+        column.addWidget(self._side)
+        column.addSpacing(2)
+        column.addWidget(self._summary)
+        column.addSpacing(1)
+        column.addWidget(self._preview_place())
+        column.addSpacing(6)
+        column.addWidget(self._flatten)
+        column.addSpacing(APART)
+        column.addWidget(self._reverse)
+        column.addSpacing(3)
+        column.addWidget(self._lower_part(), 1)
+
+    def _status_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        pill = QFrame()
+        pill.setObjectName("linkPill")
+        inside = QHBoxLayout(pill)
+        inside.setContentsMargins(8, 0, 8, 0)
+        inside.addWidget(self._link)
+        row.addWidget(pill, 1)
+        self._budget.set_width(44)
+        row.addWidget(self._budget)
+        row.addWidget(self._badge)
+        row.addWidget(self._pin)
+        row.addWidget(self._menu_button)
+        return row
+
+    def _picker_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for caption, picker in ((captions.ACCOUNT, self._account), (captions.INSTRUMENT, self._instrument)):
+            label = QLabel(caption)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setProperty("dim", True)
+            label.setBuddy(picker)
+            part = QVBoxLayout()
+            part.setSpacing(1)
+            part.addWidget(label)
+            part.addWidget(picker)
+            row.addLayout(part, 1)
+        return row
+
+    def _preview_place(self) -> QWidget:
+        # The offer to widen takes its room from the table: nothing above FLATTEN ever changes height.
+        place = QWidget()
+        place.setFixedHeight(HEADER_HEIGHT + PREVIEW_ROWS * ROW_HEIGHT + 4)
+        column = QVBoxLayout(place)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(self._preview, 1)
+        column.addWidget(self._leaves)
+        return place
+
+    def _lower_part(self) -> QScrollArea:
+        inside = QWidget()
+        inside.setObjectName("lowerPart")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for widget in (self._ticket, self._notes, self._banners, self._first_run):
+            column.addWidget(widget)
+        column.addWidget(self._tabs, 1)
+        area = QScrollArea()
+        area.setObjectName("lowerArea")
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setMinimumHeight(40)
+        return area
+
+    def _connect(self) -> None:
+        self._flatten.gesture_completed.connect(self.flatten_requested)
+        self._flatten.gesture_swallowed.connect(self.gesture_swallowed)
+        self._reverse.gesture_began.connect(self.reverse_started)
+        self._reverse.gesture_completed.connect(self.reverse_held)
+        self._reverse.gesture_ended.connect(self.reverse_released)
+        self._reverse.gesture_swallowed.connect(self.gesture_swallowed)
+        self._account.value_chosen.connect(self.account_chosen)
+        self._instrument.value_chosen.connect(self.instrument_chosen)
+        self._instrument.text_entered.connect(self.instrument_typed)
+        self._side.side_chosen.connect(self.side_chosen)
+        self._preview.row_chosen.connect(self.row_chosen)
+        self._leaves.clicked.connect(self._on_leaves)
+        self._ticket.ticket_edited.connect(self.ticket_edited)
+        self._banners.acknowledged.connect(self.acknowledged)
+        self._first_run.token_entered.connect(self.token_entered)
+        self._first_run.practice_requested.connect(self.practice_requested)
+        self._pin.clicked.connect(self._on_pin)
+        self._menu_button.clicked.connect(self._open_menu)
+
+    # What the presenter calls
+
+    def show_panel(self, view: PanelView) -> None:
+        """Paint a view; only what differs from what is shown is touched."""
+        old, self._view = self._view, view
+        # The buttons first: a gesture in progress must meet the new scope before anything else is painted.
+        self._flatten.show_face(flatten_face(view.flatten))
+        self._reverse.show_face(reverse_face(view.reverse))
+        if view.mode is not self._mode:
+            self._show_mode(view.mode)
+        if old is None or view.status != old.status:
+            self._show_status()
+        self._account.show_choices(view.accounts, view.account)
+        self._instrument.show_choices(view.instruments, view.instrument)
+        self._side.show_side(view.side)
+        if old is None or view.preview != old.preview:
+            self._show_preview(view.preview)
+        self._ticket.show_ticket(view.ticket)
+        self._banners.show_banners(view.banners)
+        if old is None or view.result != old.result:
+            self._show_result(view.result)
+        if old is None or view.journal != old.journal:
+            self._journal.show_lines(journal_lines(view.journal))
+        if old is None or (view.needs_token, view.token_problem) != (old.needs_token, old.token_problem):
+            self._first_run.show_needed(view.needs_token, view.token_problem)
+            self._tabs.setVisible(not view.needs_token)
+
+    def reverse_done(self) -> None:
+        """REVERSE was sent or given up: show it as let go."""
+        self._reverse.let_go()
+
+    def apply_theme(self, choice: str) -> None:
+        """Look "dark", "light", or as the system says."""
+        self._theme_choice = choice
+        self._theme = theme.resolve(choice)
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            if app.style().objectName() != "fusion":
+                app.setStyle("Fusion")
+            app.setPalette(theme.palette(self._theme))
+        self.setStyleSheet(theme.stylesheet(self._theme))
+        self._theme_actions[choice].setChecked(True)
+        for name, widget in (("pin", self._pin), ("menu", self._menu_button)):
+            widget.setIcon(QIcon(str(theme.icon_path(f"{name}-{self._theme.name}.svg"))))
+        for button in (self._flatten, self._reverse):
+            button.show_theme(self._theme)
+        for table in (self._preview, self._order_ids, self._closed, self._journal):
+            table.show_theme(self._theme)
+        for picker in (self._account, self._instrument):
+            picker.show_dim(QColor(self._theme.dim))
+        if self._mode is not None:
+            self._show_mode(self._mode)
+        if self._view is not None:
+            self._show_status()
+
+    def set_pinned(self, is_pinned: bool) -> None:  # noqa: FBT001 - as Qt's setters
+        """Stay on top, or not; without hiding the window, which setting a flag would do."""
+        self._pin.setChecked(is_pinned)
+        flags = self.windowFlags()
+        if is_pinned:
+            flags |= Qt.WindowType.WindowStaysOnTopHint
+        else:
+            flags &= ~Qt.WindowType.WindowStaysOnTopHint
+        self.overrideWindowFlags(flags)
+        if (handle := self.windowHandle()) is not None:
+            handle.setFlags(flags)
+
+    def show_about(self) -> None:
+        """Say what this is, in a window of its own that stops nothing."""
+        if self._about is None:
+            self._about = self._make_about()
+        self._about.show()
+        self._about.raise_()
+
+    # Painting the parts
+
+    def _show_mode(self, mode: Mode) -> None:
+        self._mode = mode
+        self._badge.setText(mode.value)
+        self._badge.setAccessibleName(f"{captions.MODE}: {mode.value}")
+        colour, ink = self._theme.mode_colour(mode), self._theme.on_mode_colour(mode)
+        self._badge.setStyleSheet(
+            f"background: {colour}; color: {ink}; border-radius: 4px; padding: 0 7px;"
+            "font-weight: bold; font-size: 11px;"
+        )
+        self.update()
+
+    def _show_status(self) -> None:
+        if self._view is None:
+            return
+        status = self._view.status
+        text = f"{theme.SYMBOLS[status.tone]} {status.link}"
+        self._link.setText(text)
+        self._link.setToolTip(status.link)
+        self._link.setAccessibleName(f"{captions.LINK}: {status.link}")
+        self._link.setProperty("tone", status.tone.value)
+        self.style().unpolish(self._link)
+        self.style().polish(self._link)
+        self._budget.setText(status.budget)
+        self._budget.setToolTip(captions.BUDGET)
+        self._budget.setAccessibleName(f"{captions.BUDGET}: {status.budget}")
+        self._notes.setText("\n".join(f"! {note}" for note in status.notes))
+        self._notes.setVisible(bool(status.notes))
+
+    def _show_preview(self, preview: PreviewView) -> None:
+        mark = "! " if preview.is_stale else ""
+        self._summary.setText(f"{mark}{preview.summary}")
+        self._summary.setProperty("tone", "doubt" if preview.is_stale else "")
+        self.style().unpolish(self._summary)
+        self.style().polish(self._summary)
+        self._preview.show_rows(preview.rows)
+        self._leaves_text.setText(preview.leaves)
+        self._leaves.setAccessibleName(preview.leaves)
+        self._leaves.setVisible(bool(preview.leaves))
+
+    def _show_result(self, result: ResultView) -> None:
+        self._caption.setText(result.caption)
+        self._caption.setVisible(bool(result.caption))
+        self._order_ids.show_lines(order_id_lines(result.order_ids))
+        self._closed.show_lines(closed_lines(result.closed))
+        self._total.setText(f"{captions.TOTAL} {result.total}" if result.total else "")
+
+    def _make_about(self) -> QDialog:
+        about = QDialog(self)
+        about.setObjectName("aboutWindow")
+        about.setWindowTitle(captions.ABOUT)
+        about.setModal(False)
+        column = QVBoxLayout(about)
+        column.addWidget(WrapLabel(captions.ABOUT_TEXT))
+        close = QPushButton(captions.CLOSE)
+        close.setObjectName("aboutCloseButton")
+        close.setAutoDefault(False)
+        close.clicked.connect(about.close)
+        column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+        about.resize(300, 240)
+        return about
+
+    # What the trader does
+
+    def _on_leaves(self) -> None:
+        self.widen_side_requested.emit()
+
+    def _on_pin(self) -> None:
+        self.set_pinned(self._pin.isChecked())
+        self.pin_toggled.emit(self._pin.isChecked())
+
+    def _on_theme_action(self, action: QAction) -> None:
+        self.apply_theme(str(action.data()))
+        self.theme_chosen.emit(self._theme_choice)
+
+    def _on_system_scheme(self) -> None:
+        if self._theme_choice == "system":
+            self.apply_theme("system")
+
+    def _on_quit(self) -> None:
+        self.close_requested.emit()
+
+    def _open_menu(self) -> None:
+        below = self._menu_button.mapToGlobal(QPoint(self._menu_button.width(), self._menu_button.height()))
+        self._menu.popup(below - QPoint(self._menu.sizeHint().width(), 0))
+
+    # Chords: Ctrl+Alt+F and Ctrl+Alt+R, wherever in the window the focus is
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and self._is_chord(event):
+            return True
+        return super().eventFilter(watched, event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._is_chord(event):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if not self._is_chord(event):
+            super().keyReleaseEvent(event)
+
+    def _is_chord(self, event: QKeyEvent) -> bool:
+        """Take a key event that belongs to a chord; whether it did."""
+        chords = {Qt.Key.Key_F: self._flatten, Qt.Key.Key_R: self._reverse}
+        button = chords.get(Qt.Key(event.key()))
+        is_with = event.modifiers() & _REAL_MODIFIERS == _CHORD
+        match event.type():
+            case QEvent.Type.ShortcutOverride if button is not None and is_with:
+                event.accept()
+                return True
+            case QEvent.Type.KeyPress if button is not None and is_with:
+                if not event.isAutoRepeat() and self._chord_button is None:
+                    self._chord_button = button
+                    button.press_chord()
+                return True
+            case QEvent.Type.KeyRelease if self._chord_button is not None and not event.isAutoRepeat():
+                is_modifier = event.key() in {Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_AltGr}
+                if button is self._chord_button or is_modifier:
+                    held, self._chord_button = self._chord_button, None
+                    held.release_chord()
+                    return button is held
+                return False
+            case _:
+                return False
+
+    def _cancel_gestures(self) -> None:
+        self._chord_button = None
+        self._flatten.let_go()
+        self._reverse.let_go()
+
+    # Qt's events
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() is QEvent.Type.WindowStateChange and self.isMinimized():
+            self._cancel_gestures()
+        elif event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
+            # The release of a key would go to another window; buttons hear of it by themselves.
+            self._chord_button = None
+            self._flatten.release_chord()
+            self._reverse.release_chord()
+        super().changeEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        event.ignore()
+        self.close_requested.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self._theme.window))
+        if self._mode is not None:
+            painter.setPen(QPen(QColor(self._theme.mode_colour(self._mode)), FRAME))
+            half = FRAME / 2
+            painter.drawRect(self.rect().toRectF().adjusted(half, half, -half, -half))
+        painter.end()
+
+    def shown_mode(self) -> Mode | None:
+        """Whose money the frame says is traded."""
+        return self._mode

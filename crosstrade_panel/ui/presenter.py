@@ -1,0 +1,474 @@
+"""Decides what the window shows and what its gestures do. Knows no Qt."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from crosstrade_panel import texts
+from crosstrade_panel.domain.names import same_instrument
+from crosstrade_panel.domain.outcome import Reason
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side, overlap
+from crosstrade_panel.domain.snapshot import find_account, in_scope
+from crosstrade_panel.domain.ticket import ReverseTicket, read_price, read_quantity
+from crosstrade_panel.trading.desk import Desk
+from crosstrade_panel.trading.flatten import Flatten
+from crosstrade_panel.trading.pace import Pace
+from crosstrade_panel.trading.ports import Clock
+from crosstrade_panel.trading.press import Press, PressBook
+from crosstrade_panel.trading.reverse import Held, Reverse, held_position
+from crosstrade_panel.ui import describe
+from crosstrade_panel.ui.view import (
+    FlattenView,
+    JournalRow,
+    Look,
+    PanelView,
+    ReverseView,
+    TicketFields,
+    TicketView,
+)
+
+_NOTICE_S = 6.0
+_MOST_RECENT = 8
+
+
+class Supervisor(Protocol):
+    """Owns every task that the presenter starts."""
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run it; whatever goes wrong in it is reported, never lost."""
+
+
+@dataclass(slots=True)
+class _Aim:
+    """A reverse that is being held: the position on the button, and what the fresh read showed."""
+
+    ticket: ReverseTicket
+    held: Held
+    found: Held | Reason | None = None
+    is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    text: str
+    until: float
+
+
+class Presenter:
+    """The state behind the window: committed pickers, ticket, the press being aimed, the presses made.
+
+    `show` paints a view; `alert` is told of every loud outcome once; `account_committed` of every choice of an
+    account. Gestures come in as `on_…`; each is compared with what was shown before it counts.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        pace: Pace,
+        supervisor: Supervisor,
+        *,
+        new_id: Callable[[], str],
+        show: Callable[[PanelView], None],
+        alert: Callable[[Press], None],
+        reverse_ended: Callable[[], None],
+        account_committed: Callable[[str | None], None],
+    ) -> None:
+        """Begin without a server: NO TOKEN until `connect`."""
+        self._clock = clock
+        self._pace = pace
+        self._supervisor = supervisor
+        self._new_id = new_id
+        self._show = show
+        self._alert = alert
+        self._reverse_ended = reverse_ended
+        self._account_committed = account_committed
+        self._desk: Desk | None = None
+        self._book = PressBook(pace)
+        self._is_practice = False
+        self._account: str | None = None
+        self._wanted_account: str | None = None
+        self._instrument: str | None = None
+        self._side: Side | None = None
+        self._recent: list[str] = []
+        self._fields = TicketFields()
+        self._aim: _Aim | None = None
+        self._reverse_notice: _Notice | None = None
+        self._status_notice: _Notice | None = None
+        self._alerted: set[str] = set()
+        self._journal: tuple[JournalRow, ...] = ()
+        self._close_warned = False
+        self._shown: PanelView | None = None
+        self.token_problem = ""
+
+    # --- from the program ---------------------------------------------------------------------------------
+
+    @property
+    def book(self) -> PressBook:
+        """Every press since start."""
+        return self._book
+
+    def connect(self, desk: Desk, *, is_practice: bool, last_account: str | None) -> None:
+        """There is a server now. The last account is taken up again once the API reports it."""
+        self._desk = desk
+        self._is_practice = is_practice
+        self._wanted_account = last_account
+        desk.watch.listeners.append(self.on_read)
+        self.refresh()
+
+    def on_read(self) -> None:
+        """The watch has read."""
+        if self._desk is None:
+            return
+        watch = self._desk.watch
+        if self._wanted_account is not None and watch.accounts:
+            known = find_account(watch.accounts, self._wanted_account)
+            if known is not None and self._account is None:
+                self._account = known.name
+            self._wanted_account = None
+        for row in () if watch.latest is None else watch.latest.positions:
+            if row.instrument is not None and row.instrument not in self._recent:
+                self._recent = [row.instrument, *self._recent][:_MOST_RECENT]
+        self.refresh()
+
+    def on_press_changed(self, press: Press) -> None:
+        """A press has moved on."""
+        if press.outcome is not None and press.id not in self._alerted:
+            self._alerted.add(press.id)
+            if press.outcome.verdict.is_loud:
+                self._alert(press)
+        self.refresh()
+
+    def take_over(self, press: Press) -> None:
+        """A press of an earlier run that never got its outcome."""
+        self._alerted.add(press.id)
+        self._book.open(press)
+        self.refresh()
+
+    def show_journal(self, rows: tuple[JournalRow, ...]) -> None:
+        """The journal's newest presses have been read."""
+        self._journal = rows
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Paint what is known now."""
+        self._shown = self.view()
+        self._show(self._shown)
+
+    def may_close(self) -> bool:
+        """Whether the window may close: with a press unresolved only at the second attempt."""
+        unresolved = sum(press.is_unresolved for press in self._book.presses)
+        if not unresolved or self._close_warned:
+            return True
+        self._close_warned = True
+        self.say(texts.unresolved_at_close(unresolved))
+        return False
+
+    # --- gestures -----------------------------------------------------------------------------------------
+
+    def on_account(self, account: str | None) -> None:
+        """Another account was committed."""
+        self._account = account
+        self._wanted_account = None
+        self._fields = TicketFields()
+        self._account_committed(account)
+        self.refresh()
+
+    def on_instrument(self, instrument: str | None) -> None:
+        """Another instrument was committed."""
+        self._instrument = instrument
+        self._fields = TicketFields()
+        self.refresh()
+
+    def on_instrument_typed(self, typed: str) -> None:
+        """A name that is no choice: it stands for the open positions that it may mean."""
+        found = describe.resolve_alias(typed, self._picture().positions, self._account)
+        if len(found) == 1:
+            self.on_instrument(found[0])
+            return
+        self.say(texts.alias_several(typed, found) if found else texts.alias_none(typed))
+
+    def on_side(self, side: Side | None) -> None:
+        """Another direction was chosen."""
+        self._side = side
+        self.refresh()
+
+    def on_row(self, key: tuple[str, str]) -> None:
+        """A row of the preview was clicked: narrow to it."""
+        account, instrument = key
+        self._account = account
+        self._account_committed(account)
+        self._instrument = instrument
+        self._fields = TicketFields()
+        self.refresh()
+
+    def on_widen_side(self) -> None:
+        """What the side leaves out is to be in scope too."""
+        self.on_side(None)
+
+    def on_ticket(self, fields: TicketFields) -> None:
+        """The ticket was edited."""
+        self._fields = fields
+        self.refresh()
+
+    def on_flatten(self, scope: Scope) -> None:
+        """The flatten gesture was completed for the scope that the button showed."""
+        shown, desk = self._shown, self._desk
+        now = self._clock.monotonic()
+        if desk is None or shown is None or scope != shown.flatten.scope or scope != self.scope:
+            self.refresh()
+            return
+        view = self._flatten_view(now)
+        if view.look in {Look.LOCKED, Look.DISABLED} or view.gesture is not shown.flatten.gesture:
+            self.refresh()
+            return
+        self._overtake_reverse(scope)
+        press = Press(self._new_id(), scope, now, self._clock.now())
+        self._book.open(press)
+        self._fields = TicketFields()
+        self._supervisor.start(f"flatten {press.id}", self._run(Flatten(desk)(press)))
+        self.refresh()
+
+    def on_reverse_started(self, ticket: ReverseTicket) -> None:
+        """The reverse button went down: read afresh, while it is being held."""
+        shown, desk = self._shown, self._desk
+        held = self._held()
+        if desk is None or shown is None or ticket != shown.reverse.ticket or not isinstance(held, Held):
+            self._drop_aim(None)
+            return
+        self._reverse_notice = None
+        aim = _Aim(ticket, held)
+        self._aim = aim
+        self._supervisor.start("fresh read", self._look(desk, aim))
+        self.refresh()
+
+    def on_reverse_held(self, ticket: ReverseTicket) -> None:
+        """The hold is complete and the button still down."""
+        aim = self._aim
+        if aim is not None and aim.ticket == ticket:
+            aim.is_held = True
+            self._fire_if_ready(aim)
+
+    def on_reverse_released(self) -> None:
+        """Let go, or the hold was broken."""
+        aim = self._aim
+        if aim is not None:
+            self._aim = None
+            self._tell_reverse(texts.REVERSE_LET_GO)
+
+    def on_acknowledged(self, press_id: str) -> None:
+        """The trader has seen an outcome. Sends nothing."""
+        press = self._book.acknowledge(press_id)
+        if press is not None and self._desk is not None:
+            self._desk.record.acknowledged(press)
+        self.refresh()
+
+    # --- reverse ------------------------------------------------------------------------------------------
+
+    async def _look(self, desk: Desk, aim: _Aim) -> None:
+        reading = asyncio.ensure_future(Reverse(desk).look(aim.held.account, aim.held.instrument))
+        done, _ = await asyncio.wait({reading}, timeout=self._pace.reverse_read_s)
+        if self._aim is aim:
+            if not done:
+                self._drop_aim(texts.REVERSE_READ_SLOW)
+            else:
+                aim.found = reading.result()
+                self._fire_if_ready(aim)
+        await reading
+
+    def _fire_if_ready(self, aim: _Aim) -> None:
+        """Fires when the hold and the read are both complete and the read shows what the button shows."""
+        desk = self._desk
+        if desk is None or aim.found is None or not aim.is_held:
+            return
+        if not isinstance(aim.found, Held):
+            self._drop_aim(f"{texts.REVERSE_READ_FAILED}: {texts.reason_sentence(aim.found)}")
+            return
+        if (aim.found.side, aim.found.quantity) != (aim.held.side, aim.held.quantity):
+            found = aim.found
+            self._drop_aim(
+                texts.reverse_changed(f"{texts.side_word(found.side)} {found.quantity} {found.instrument}")
+            )
+            return
+        now = self._clock.monotonic()
+        if self._book.reverse_is_locked(aim.ticket.account, aim.ticket.instrument, now):
+            self._drop_aim(texts.REVERSE_LOCKED)
+            return
+        self._aim = None
+        ticket = aim.ticket
+        scope = OneAccount(ticket.account, ticket.instrument)
+        press = Press(self._new_id(), scope, now, self._clock.now(), ticket)
+        self._book.open(press)
+        self._fields = TicketFields()
+        self._supervisor.start(f"reverse {press.id}", self._run(Reverse(desk)(press)))
+        self._reverse_ended()
+        self.refresh()
+
+    def _overtake_reverse(self, scope: Scope) -> None:
+        """A flatten of the position that is being aimed at comes first."""
+        aim = self._aim
+        if aim is not None and overlap(scope, OneAccount(aim.ticket.account, aim.ticket.instrument)):
+            self._drop_aim(texts.REVERSE_OVERTAKEN)
+
+    def _drop_aim(self, why: str | None) -> None:
+        self._aim = None
+        self._reverse_ended()
+        if why is not None:
+            self._tell_reverse(why)
+
+    def _tell_reverse(self, text: str) -> None:
+        self._reverse_notice = _Notice(text, self._clock.monotonic() + _NOTICE_S)
+        self.refresh()
+
+    async def _run(self, press: Coroutine[Any, Any, object]) -> None:
+        await press
+
+    def say(self, text: str) -> None:
+        """Show a sentence for a few seconds."""
+        self._status_notice = _Notice(text, self._clock.monotonic() + _NOTICE_S)
+        self.refresh()
+
+    # --- the view -----------------------------------------------------------------------------------------
+
+    @property
+    def scope(self) -> Scope:
+        """What the committed pickers select."""
+        if self._account is None:
+            return EveryAccount(self._instrument, self._side)
+        return OneAccount(self._account, self._instrument, self._side)
+
+    def view(self) -> PanelView:
+        """Everything that the window shows now."""
+        now = self._clock.monotonic()
+        picture, scope, desk = self._picture(), self.scope, self._desk
+        presses = self._book.presses
+        last = presses[-1] if presses else None
+        stacked = [press for press in reversed(presses) if press is last or press.is_unresolved]
+        budget = 0.0 if desk is None else desk.watch.budget.level(now)
+        reverse, ticket = self._reverse_view(now)
+        return PanelView(
+            mode=describe.mode_of(scope, picture.accounts, is_practice=self._is_practice),
+            status=describe.status(picture, now, budget=budget, notes=self._notes(now)),
+            accounts=describe.account_choices(picture.accounts, self._account),
+            account=self._account,
+            instruments=describe.instrument_choices(
+                picture.positions, self._account, self._recent, self._instrument
+            ),
+            instrument=self._instrument,
+            side=self._side,
+            preview=describe.preview(scope, picture),
+            flatten=self._flatten_view(now),
+            reverse=reverse,
+            ticket=ticket,
+            banners=tuple(
+                describe.banner(press, picture, now, is_practice=self._is_practice) for press in stacked
+            ),
+            result=describe.result(last),
+            journal=self._journal,
+            needs_token=desk is None,
+            token_problem=self.token_problem,
+        )
+
+    def _picture(self) -> describe.Picture:
+        if self._desk is None:
+            return describe.Picture(None, None, (), None)
+        watch = self._desk.watch
+        return describe.Picture(watch.latest, watch.age_s(), watch.accounts, watch.failing)
+
+    def _notes(self, now: float) -> tuple[str, ...]:
+        notes = []
+        if self._status_notice is not None and now < self._status_notice.until:
+            notes.append(self._status_notice.text)
+        if self._desk is not None and self._desk.record.problem is not None:
+            notes.append(texts.journal_off(self._desk.record.problem))
+        return tuple(notes)
+
+    def _flatten_view(self, now: float) -> FlattenView:
+        lock = self._book.flatten_lock(self.scope, now)
+        return describe.flatten_button(
+            self.scope, self._picture(), lock, self._pace, has_token=self._desk is not None
+        )
+
+    def _held(self) -> Held | str:
+        """The one position that REVERSE would leave, or why there is none to leave."""
+        if self._desk is None:
+            return texts.NO_TOKEN
+        if self._account is None:
+            return texts.REVERSE_NEEDS_ONE
+        picture = self._picture()
+        read = picture.read
+        if read is None or picture.age_s is None or picture.age_s > self._pace.fresh_s:
+            return texts.REVERSE_NEEDS_READ
+        rows = in_scope(OneAccount(self._account, self._instrument), read.positions)
+        names = {row.instrument for row in rows}
+        if not rows:
+            return texts.REVERSE_NEEDS_POSITION
+        if len(rows) > 1:
+            return texts.REVERSE_TWO_POSITIONS
+        instrument = names.pop()
+        if instrument is None:
+            return texts.REVERSE_NEEDS_READ
+        if self._instrument is not None and not same_instrument(self._instrument, instrument):
+            return texts.REVERSE_ALIAS
+        held = held_position(read, self._account, instrument)
+        if isinstance(held, Reason):
+            return texts.reason_sentence(held)
+        if self._side is not None and held.side is not self._side:
+            return texts.REVERSE_OTHER_SIDE
+        return held
+
+    def _reverse_view(self, now: float) -> tuple[ReverseView, TicketView]:
+        held = self._held()
+        if isinstance(held, str):
+            return self._no_reverse(held, now), TicketView(self._fields)
+        ticket_view = TicketView(self._fields, open_quantity=str(held.quantity))
+        try:
+            ticket = _ticket_of(self._fields, held)
+        except ScopeError as error:
+            return self._no_reverse(str(error), now), replace(ticket_view, problem=str(error))
+        if self._book.reverse_is_locked(held.account, held.instrument, now):
+            view = self._no_reverse(texts.REVERSE_LOCKED, now)
+            return replace(view, look=Look.LOCKED), ticket_view
+        lines = [texts.reverse_text(ticket, held.quantity)]
+        if self._aim is not None and self._aim.found is None:
+            lines.append(texts.REVERSE_CHECKING)
+        elif (notice := self._live_notice(now)) is not None:
+            lines.append(notice)
+        spoken = ", ".join([texts.hold_to(texts.REVERSE), ticket.account, *lines])
+        view = ReverseView(ticket, texts.REVERSE, tuple(lines), Look.READY, self._pace.hold_narrow_s, spoken)
+        return view, ticket_view
+
+    def _no_reverse(self, why: str, now: float) -> ReverseView:
+        notice = self._live_notice(now)
+        lines = (why,) if notice is None else (why, notice)
+        spoken = ", ".join([texts.REVERSE, *lines])
+        return ReverseView(None, texts.REVERSE, lines, Look.DISABLED, self._pace.hold_narrow_s, spoken)
+
+    def _live_notice(self, now: float) -> str | None:
+        notice = self._reverse_notice
+        return None if notice is None or now >= notice.until else notice.text
+
+
+def _ticket_of(fields: TicketFields, held: Held) -> ReverseTicket:
+    """The ticket as typed, for the position that is held.
+
+    Raises:
+        ScopeError: something typed cannot be meant.
+    """
+    kind = fields.order_type
+    return ReverseTicket(
+        account=held.account,
+        instrument=held.instrument,
+        leaving=held.side,
+        quantity=read_quantity(fields.quantity) if fields.quantity.strip() else held.quantity,
+        order_type=kind,
+        time_in_force=fields.time_in_force,
+        limit_price=read_price(fields.limit_price)
+        if kind.needs_limit_price and fields.limit_price.strip()
+        else None,
+        stop_price=read_price(fields.stop_price)
+        if kind.needs_stop_price and fields.stop_price.strip()
+        else None,
+        oco_id=fields.oco_id.strip() or None,
+        strategy=fields.strategy.strip() or None,
+    )

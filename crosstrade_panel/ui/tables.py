@@ -1,0 +1,382 @@
+"""The tables of the window: positions in scope, order ids, closed positions, journal."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+
+from crosstrade_panel.ui import captions
+from crosstrade_panel.ui.theme import DARK, SYMBOLS, Theme
+from crosstrade_panel.ui.view import ClosedRow, JournalRow, PositionRow, Tone
+
+ROW_HEIGHT = 19
+HEADER_HEIGHT = 20
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell. `sign` colours a profit, `tone` an outcome; `tip` is the full text where it may be cut."""
+
+    text: str
+    is_number: bool = False
+    sign: int | None = None
+    tone: Tone | None = None
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row: its cells, and what identifies it."""
+
+    key: object
+    cells: tuple[Cell, ...]
+
+
+class LineModel(QAbstractTableModel):
+    """Rows of finished cells under fixed headings."""
+
+    def __init__(self, headings: Sequence[str], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._headings = tuple(headings)
+        self._lines: tuple[Line, ...] = ()
+        self._theme = DARK
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What is shown."""
+        return self._lines
+
+    def show_lines(self, lines: tuple[Line, ...]) -> None:
+        """Show other rows; where they are the same rows as before, only cells that changed are repainted."""
+        old = self._lines
+        if lines == old:
+            return
+        if [line.key for line in lines] == [line.key for line in old]:
+            self._lines = lines
+            for row, (new, was) in enumerate(zip(lines, old, strict=True)):
+                if new != was:
+                    self.dataChanged.emit(self.index(row, 0), self.index(row, len(self._headings) - 1))
+            return
+        self.beginResetModel()
+        self._lines = lines
+        self.endResetModel()
+
+    def show_theme(self, theme: Theme) -> None:
+        """Colour the cells for another theme."""
+        self._theme = theme
+
+    def rowCount(self, parent: Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._lines)
+
+    def columnCount(self, parent: Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._headings)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self._headings[section]
+            case Qt.ItemDataRole.TextAlignmentRole if self._headings[section] in captions.NUMBER_HEADINGS:
+                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            case _:
+                return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if not index.isValid() or index.row() >= len(self._lines):
+            return None
+        cell = self._lines[index.row()].cells[index.column()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return cell.text
+            case Qt.ItemDataRole.ToolTipRole:
+                return cell.tip or cell.text
+            case Qt.ItemDataRole.TextAlignmentRole:
+                across = Qt.AlignmentFlag.AlignRight if cell.is_number else Qt.AlignmentFlag.AlignLeft
+                return across | Qt.AlignmentFlag.AlignVCenter
+            case Qt.ItemDataRole.ForegroundRole:
+                return self._brush(cell)
+            case _:
+                return None
+
+    def _brush(self, cell: Cell) -> QBrush | None:
+        if cell.sign is not None:
+            return QBrush(QColor(self._theme.profit_colour(cell.sign)))
+        if cell.tone is not None:
+            return QBrush(QColor(self._theme.tone_colour(cell.tone)))
+        return None
+
+    def as_text(self, rows: Sequence[int]) -> str:
+        """Rows as tab-separated lines, for the clipboard."""
+        return "\n".join("\t".join(cell.text for cell in self._lines[row].cells) for row in rows)
+
+
+class LineTable(QTableView):
+    """A read-only table; Ctrl+C copies the chosen rows, its menu all of them.
+
+    `weights` are widths of the columns in pixels at 11 px text; the first column takes what is left.
+    """
+
+    def __init__(
+        self, headings: Sequence[str], weights: Sequence[int], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._model = LineModel(headings, self)
+        self._weights = tuple(weights)
+        self.setModel(self._model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setWordWrap(False)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setCornerButtonEnabled(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setMinimumSectionSize(ROW_HEIGHT)
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header = self.horizontalHeader()
+        header.setFixedHeight(HEADER_HEIGHT)
+        header.setMinimumSectionSize(20)
+        header.setSectionsClickable(False)
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._open_menu)
+        self._menu = QMenu(self)
+        self._menu.addAction(captions.COPY, self.copy_chosen)
+        self._menu.addAction(captions.COPY_ALL, self.copy_all)
+
+    @property
+    def line_model(self) -> LineModel:
+        """The rows."""
+        return self._model
+
+    def show_lines(self, lines: tuple[Line, ...]) -> None:
+        """Show other rows; the place it is scrolled to and the rows chosen stay."""
+        if lines == self._model.lines:
+            return
+        bar, chosen = (
+            self.verticalScrollBar().value(),
+            {self._model.lines[row].key for row in self._chosen_rows()},
+        )
+        was = [line.key for line in self._model.lines]
+        self._model.show_lines(lines)
+        if was != [line.key for line in lines]:
+            self.verticalScrollBar().setValue(bar)
+            for row, line in enumerate(lines):
+                if line.key in chosen:
+                    self.selectRow(row)
+            self._share_width()
+
+    def show_theme(self, theme: Theme) -> None:
+        """Colour the cells for another theme."""
+        self._model.show_theme(theme)
+        self.viewport().update()
+
+    def copy_chosen(self) -> None:
+        """Put the chosen rows on the clipboard."""
+        self._copy(self._chosen_rows())
+
+    def copy_all(self) -> None:
+        """Put all rows on the clipboard."""
+        self._copy(range(len(self._model.lines)))
+
+    def _copy(self, rows: Sequence[int]) -> None:
+        if rows:
+            QGuiApplication.clipboard().setText(self._model.as_text(rows))
+
+    def _chosen_rows(self) -> list[int]:
+        return sorted(index.row() for index in self.selectionModel().selectedRows())
+
+    def _open_menu(self, at: QPoint) -> None:
+        self._menu.popup(self.viewport().mapToGlobal(at))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_chosen()
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_width()
+
+    def columns_for(self, width: int) -> tuple[int, ...]:
+        """Columns that are shown at a width in pixels."""
+        del width  # all of them: what does not fit is scrolled to
+        return tuple(range(len(self._weights)))
+
+    def _share_width(self) -> None:
+        width = self.viewport().width()
+        shown = self.columns_for(width)
+        rest = width - sum(self._weights[column] for column in shown[1:])
+        for column, weight in enumerate(self._weights):
+            self.setColumnHidden(column, column not in shown)
+            wanted = max(rest, weight) if column == shown[0] else weight
+            if column in shown and self.columnWidth(column) != wanted:
+                self.setColumnWidth(column, wanted)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(60, HEADER_HEIGHT + 2 * ROW_HEIGHT)
+
+
+class PreviewTable(LineTable):
+    """The positions in scope. A click on a row, or Enter, chooses it, unless it has just moved.
+
+    Signals:
+        row_chosen: (account, instrument) of the row.
+    """
+
+    row_chosen = Signal(object)
+
+    def __init__(self, moved_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(captions.PREVIEW_HEADINGS, (60, 70, 62, 64, 84))
+        self._moved_s = moved_s
+        self._clock = clock
+        self._moved_at: dict[object, float] = {}
+        self._pressed_key: object = None
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def show_rows(self, rows: tuple[PositionRow, ...]) -> None:
+        """Show positions; a row at another place than before, or a new one, has moved."""
+        lines = tuple(_position_line(row) for row in rows)
+        places = {line.key: place for place, line in enumerate(self.line_model.lines)}
+        now = self._clock()
+        moved = {
+            line.key: now
+            for place, line in enumerate(lines)
+            if line.key is not None and places.get(line.key, -1) != place
+        }
+        kept = {line.key: self._moved_at[line.key] for line in lines if line.key in self._moved_at}
+        self._moved_at = kept | moved
+        self.show_lines(lines)
+
+    def columns_for(self, width: int) -> tuple[int, ...]:
+        """All where they fit; else without the account where it is the same, else without the average."""
+        every = super().columns_for(width)
+        if width >= sum(self._weights):
+            return every
+        accounts = {line.cells[0].text for line in self.line_model.lines}
+        return every[1:] if len(accounts) == 1 else (*every[:3], every[4])
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        is_left = event.button() is Qt.MouseButton.LeftButton
+        self._pressed_key = self._key_at(event.position().toPoint()) if is_left else None
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        key, self._pressed_key = self._pressed_key, None
+        if event.button() is Qt.MouseButton.LeftButton and key == self._key_at(event.position().toPoint()):
+            self._choose(key)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not event.isAutoRepeat():
+            event.accept()
+            index = self.currentIndex()
+            self._choose(self.line_model.lines[index.row()].key if index.isValid() else None)
+            return
+        super().keyPressEvent(event)
+
+    def _key_at(self, at: QPoint) -> object:
+        index = self.indexAt(at)
+        return self.line_model.lines[index.row()].key if index.isValid() else None
+
+    def _choose(self, key: object) -> None:
+        if key is None or self._clock() - self._moved_at.get(key, float("-inf")) < self._moved_s:
+            return
+        self.row_chosen.emit(key)
+
+
+def _position_line(row: PositionRow) -> Line:
+    tip = " · ".join(
+        part
+        for part in (row.account, row.instrument, row.position, row.average, row.profit, row.badge)
+        if part
+    )
+    instrument = f"{SYMBOLS[Tone.DOUBT]} {row.instrument}" if row.badge else row.instrument
+    return Line(
+        row.key,
+        (
+            Cell(row.account, tip=tip),
+            Cell(instrument, tone=Tone.DOUBT if row.badge else None, tip=tip),
+            Cell(row.position, tip=tip),
+            Cell(row.average, is_number=True, tip=tip),
+            Cell(row.profit, is_number=True, sign=row.profit_sign, tip=tip),
+        ),
+    )
+
+
+def closed_lines(rows: Sequence[ClosedRow]) -> tuple[Line, ...]:
+    """Closed positions as lines; the number keeps equal rows apart."""
+    return tuple(
+        Line(
+            (number, row.account, row.instrument),
+            (
+                Cell(row.account),
+                Cell(row.instrument),
+                Cell(row.position),
+                Cell(row.profit, is_number=True, sign=row.profit_sign),
+                Cell(row.average, is_number=True),
+                Cell(row.market, is_number=True),
+            ),
+        )
+        for number, row in enumerate(rows)
+    )
+
+
+def order_id_lines(order_ids: Sequence[str]) -> tuple[Line, ...]:
+    """Order ids as lines."""
+    return tuple(Line((number, order_id), (Cell(order_id),)) for number, order_id in enumerate(order_ids))
+
+
+def journal_lines(rows: Sequence[JournalRow]) -> tuple[Line, ...]:
+    """Presses as lines; the symbol says what the colour says."""
+    return tuple(
+        Line(
+            row.press_id,
+            (
+                Cell(row.time),
+                Cell(row.what),
+                Cell(f"{SYMBOLS[row.tone]} {row.outcome}", tone=row.tone),
+            ),
+        )
+        for row in rows
+    )
+
+
+def text_width(widget: QWidget, text: str) -> int:
+    """Width of a text in a widget's font, in pixels."""
+    return QFontMetrics(widget.font()).horizontalAdvance(text)

@@ -1,0 +1,201 @@
+"""Everything the window shows, as plain values: the presenter makes them, the window paints them.
+
+All texts are finished sentences or cells, to be shown as plain text.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from crosstrade_panel.domain.scope import Scope, Side
+from crosstrade_panel.domain.snapshot import Mode
+from crosstrade_panel.domain.ticket import OrderType, ReverseTicket, TimeInForce
+
+
+class Look(Enum):
+    """How a press button looks. Only LOCKED and DISABLED swallow a gesture."""
+
+    READY = "ready"
+    LOOKS_DEAD = "looks_dead"
+    """Grey and hatched, says why, and still fires."""
+    LOCKED = "locked"
+    """A press of this scope is in flight; a gesture is swallowed and the swallowing shown."""
+    DISABLED = "disabled"
+
+
+class Gesture(Enum):
+    """What completes a press."""
+
+    CLICK = "click"
+    HOLD = "hold"
+
+
+class Tone(Enum):
+    """How a line is meant; each has a colour and a symbol, never a colour alone."""
+
+    GOOD = "good"
+    BAD = "bad"
+    DOUBT = "doubt"
+    BUSY = "busy"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenView:
+    """The FLATTEN button. `scope` is what its gesture hands out: exactly what `lines` say."""
+
+    scope: Scope
+    title: str
+    lines: tuple[str, ...]
+    look: Look
+    gesture: Gesture
+    hold_s: float
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseView:
+    """The REVERSE button. `ticket` is None while it is disabled; then `lines` say why."""
+
+    ticket: ReverseTicket | None
+    title: str
+    lines: tuple[str, ...]
+    look: Look
+    hold_s: float
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFields:
+    """The reverse ticket as typed; empty text is "not given", an empty quantity is "the open size"."""
+
+    quantity: str = ""
+    order_type: OrderType = OrderType.MARKET
+    limit_price: str = ""
+    stop_price: str = ""
+    time_in_force: TimeInForce = TimeInForce.DAY
+    oco_id: str = ""
+    strategy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """The ticket under REVERSE. `problem` explains in words what is wrong with it, empty when nothing is."""
+
+    fields: TicketFields = field(default_factory=TicketFields)
+    open_quantity: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One entry of a picker. `value` None is "all" or "any"; `group` is a heading (LIVE, SIM) or empty.
+
+    `note` is a nickname or why it is greyed; a greyed entry can still be chosen.
+    """
+
+    value: str | None
+    label: str
+    group: str = ""
+    note: str = ""
+    greyed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """One row of "in scope now". `key` is (account, instrument) as the API reported them."""
+
+    key: tuple[str, str] | None
+    account: str
+    instrument: str
+    position: str
+    average: str
+    profit: str
+    profit_sign: int
+    badge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewView:
+    """What the pickers select just now; `leaves` is what the filters leave out, one click to widen the side."""
+
+    summary: str
+    rows: tuple[PositionRow, ...] = ()
+    leaves: str = ""
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BannerView:
+    """The outcome of one press: a title and small lines beneath. A loud one has to be acknowledged."""
+
+    press_id: str
+    tone: Tone
+    title: str
+    lines: tuple[str, ...]
+    may_acknowledge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRow:
+    """One closed position as the server reported it."""
+
+    account: str
+    instrument: str
+    position: str
+    average: str
+    market: str
+    profit: str
+    profit_sign: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """What the server reported about the last press."""
+
+    caption: str = ""
+    order_ids: tuple[str, ...] = ()
+    closed: tuple[ClosedRow, ...] = ()
+    total: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One press in the journal list."""
+
+    press_id: str
+    time: str
+    what: str
+    outcome: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The status line: link in words, budget estimate, and whatever is off (journal, token)."""
+
+    link: str
+    tone: Tone
+    budget: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PanelView:
+    """The whole window."""
+
+    mode: Mode
+    status: StatusView
+    accounts: tuple[Choice, ...]
+    account: str | None
+    instruments: tuple[Choice, ...]
+    instrument: str | None
+    side: Side | None
+    preview: PreviewView
+    flatten: FlattenView
+    reverse: ReverseView
+    ticket: TicketView
+    banners: tuple[BannerView, ...] = ()
+    result: ResultView = field(default_factory=ResultView)
+    journal: tuple[JournalRow, ...] = ()
+    needs_token: bool = False
+    token_problem: str = ""

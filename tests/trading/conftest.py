@@ -1,0 +1,77 @@
+"""Use cases are tested in virtual time: ten seconds of verification take none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from tests.fakes import FakeGateway, LoopClock, MemoryJournal, VirtualTimeLoop
+
+from crosstrade_panel.domain.scope import OneAccount, Scope
+from crosstrade_panel.domain.snapshot import Source
+from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.trading.budget import Budget
+from crosstrade_panel.trading.desk import Desk
+from crosstrade_panel.trading.pace import Pace
+from crosstrade_panel.trading.press import Press, PressBook
+from crosstrade_panel.trading.record import Record
+from crosstrade_panel.trading.watch import Watch
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Callable[[], VirtualTimeLoop]]]:
+    """Every async test here runs in virtual time."""
+    return ("asyncio", {"loop_factory": VirtualTimeLoop})
+
+
+@dataclass
+class Panel:
+    """A desk with its fakes, and a counter for the names of presses."""
+
+    gateway: FakeGateway
+    journal: MemoryJournal
+    clock: LoopClock
+    desk: Desk
+    changes: list[Press] = field(default_factory=list)
+    made: int = 0
+
+    def press(self, scope: Scope, ticket: ReverseTicket | None = None) -> Press:
+        """A completed gesture, entered in the book."""
+        self.made += 1
+        press = Press(f"press-{self.made}", scope, self.clock.monotonic(), self.clock.now(), ticket)
+        self.desk.book.open(press)
+        return press
+
+    def reverse_press(self, ticket: ReverseTicket) -> Press:
+        """A completed reverse gesture."""
+        return self.press(OneAccount(ticket.account, ticket.instrument), ticket)
+
+    async def look(self, *sources: Source) -> None:
+        """Let the watch read, as the background does before a press."""
+        for source in sources or (Source.SNAPSHOT, Source.POSITIONS):
+            await self.desk.watch.positions(source)
+
+
+@pytest.fixture
+def make_panel() -> Callable[..., Panel]:
+    """Makes a desk over a scripted API; call it inside the running loop."""
+
+    def make(gateway: FakeGateway | None = None, *, has_past: bool = True, journal: MemoryJournal | None = None) -> Panel:
+        gateway = gateway or FakeGateway()
+        journal = journal or MemoryJournal()
+        clock = LoopClock()
+        pace = Pace()
+        watch = Watch(gateway, clock, Budget(clock.monotonic()), pace)
+        changes: list[Press] = []
+        desk = Desk(
+            gateway,
+            watch,
+            Record(journal, clock, "https://example.test", is_practice=False),
+            PressBook(pace),
+            clock,
+            pace,
+            changes.append,
+            has_past,
+        )
+        return Panel(gateway, journal, clock, desk, changes)
+
+    return make

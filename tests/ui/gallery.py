@@ -1,0 +1,395 @@
+"""Views of many states of the window, and pictures of them."""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
+from crosstrade_panel.domain.snapshot import Mode
+from crosstrade_panel.domain.ticket import OrderType, ReverseTicket
+from crosstrade_panel.ui.view import (
+    BannerView,
+    Choice,
+    ClosedRow,
+    FlattenView,
+    Gesture,
+    JournalRow,
+    Look,
+    PanelView,
+    PositionRow,
+    PreviewView,
+    ResultView,
+    ReverseView,
+    StatusView,
+    TicketFields,
+    TicketView,
+    Tone,
+)
+
+LONG_NAME = "APEX-PA-12345-EVAL-100K-TRADER-NUMBER-07"
+IDS = (
+    "adb3868865de4b59b0e147b8300e4a29",
+    "2141df9fc0254ba9b34c8a5e38722249",
+    "16f6774e302748ce962f2d60b58b2eb1",
+)
+ACCOUNTS = (
+    Choice(None, "All accounts"),
+    Choice("Apex-03", "Apex-03", "LIVE", "evaluation"),
+    Choice("Apex-07", "Apex-07", "LIVE", "not connected", greyed=True),
+    Choice("Sim101", "Sim101", "SIM"),
+    Choice("Sim102", "Sim102", "SIM", "second"),
+)
+INSTRUMENTS = (Choice(None, "All"), Choice("MES 12-25", "MES 12-25"), Choice("NQ 12-25", "NQ 12-25"))
+SCOPE = OneAccount("Sim101", "MES 12-25", Side.SHORT)
+TICKET = ReverseTicket("Sim101", "MES 12-25", Side.SHORT, 2)
+FLATTEN = FlattenView(
+    SCOPE,
+    "FLATTEN",
+    ("Sim101 · MES 12-25 · Short", "closes 1 position · orders may remain"),
+    Look.READY,
+    Gesture.CLICK,
+    0.7,
+    "Sim101, MES 12-25, Short. Closes 1 position, orders may remain",
+)
+REVERSE = ReverseView(
+    TICKET,
+    "REVERSE",
+    ("Short 2 → BUY 2 MES 12-25 · Market · Day",),
+    Look.READY,
+    0.5,
+    "Short 2, buy 2 MES 12-25, market, day",
+)
+ROW = PositionRow(("Sim101", "MES 12-25"), "Sim101", "MES 12-25", "Short 2", "5780.125", "+612.50", 1)
+FLAT_BANNER = BannerView(
+    "p1",
+    Tone.GOOD,
+    "FLAT 14:31:07.412 · Sim102 · NQ 12-25",
+    ("per NinjaTrader · elsewhere 1 open", "sent 2 ms · answered 38 ms · proved 1.2 s"),
+    may_acknowledge=False,
+)
+RESULT = ResultView(
+    "", IDS, (ClosedRow("Sim102", "NQ 12-25", "Short 2", "5780.125", "5774.00", "+612.50", 1),), "+612.50"
+)
+JOURNAL = (
+    JournalRow("p1", "14:31:07", "FLATTEN Sim102 · NQ 12-25", "FLAT", Tone.GOOD),
+    JournalRow("p0", "14:12:44", "REVERSE Sim101 · MES 12-25", "REVERSE MISMATCH", Tone.BAD),
+    JournalRow("o9", "13:02:10", "FLATTEN All accounts", "UNKNOWN", Tone.DOUBT),
+)
+POSITIONS = PanelView(
+    mode=Mode.SIM,
+    status=StatusView("REST 38 ms", Tone.GOOD, "budget ~17"),
+    accounts=ACCOUNTS,
+    account="Sim101",
+    instruments=INSTRUMENTS,
+    instrument="MES 12-25",
+    side=Side.SHORT,
+    preview=PreviewView("In scope — 1 position, +$612.50 · read 0.4 s ago", (ROW,)),
+    flatten=FLATTEN,
+    reverse=REVERSE,
+    ticket=TicketView(TicketFields(), "2"),
+    banners=(FLAT_BANNER,),
+    result=RESULT,
+    journal=JOURNAL,
+)
+
+
+def many_rows(count: int) -> tuple[PositionRow, ...]:
+    """Rows of ten accounts, losses and gains, some without a stop."""
+    return tuple(
+        PositionRow(
+            (f"Apex-{n:02d}", "MES 12-25"),
+            f"Apex-{n:02d}",
+            "MES 12-25",
+            "Long 12" if n % 2 else "Short 3",
+            "21,345.25",
+            "−123,456.75" if n % 3 else "+1,020.00",
+            -1 if n % 3 else 1,
+            "no stop" if n % 4 == 0 else "",
+        )
+        for n in range(count)
+    )
+
+
+def _everything(text: str = "closes 30 positions and their orders (not checked)") -> FlattenView:
+    return replace(
+        FLATTEN,
+        scope=EveryAccount(),
+        lines=("All accounts · All instruments · Any side", text, "hold"),
+        gesture=Gesture.HOLD,
+    )
+
+
+def _no_reverse(why: str) -> ReverseView:
+    return replace(REVERSE, ticket=None, look=Look.DISABLED, lines=(why,))
+
+
+def _banner(number: int, tone: Tone, title: str, *lines: str) -> BannerView:
+    return BannerView(f"b{number}", tone, title, lines, may_acknowledge=tone is not Tone.GOOD)
+
+
+BANNERS = (
+    _banner(
+        1, Tone.BUSY, "SENDING · Sim101 · MES 12-25 · Short", "no answer yet — NinjaTrader shows Short 2"
+    ),
+    _banner(
+        2, Tone.BAD, "STILL OPEN · Apex-03 · All · Any side", "Long 2 MES 12-25 is still open", "sent 2 ms"
+    ),
+    _banner(
+        3,
+        Tone.DOUBT,
+        "UNKNOWN · All accounts",
+        "the request may have left and no answer came",
+        "8 flat · Apex-03 still Long 2 · Apex-07 not connected, cannot tell",
+    ),
+    _banner(
+        4, Tone.NEUTRAL, "NOT SENT · Sim101", "nothing left this computer: no token; safe to press again"
+    ),
+)
+
+
+def states() -> Iterator[tuple[str, PanelView]]:
+    """Every state with its name."""
+    yield "positions", POSITIONS
+    yield from _quiet_states()
+    yield from _press_states()
+    yield from _crowded_states()
+
+
+def _quiet_states() -> Iterator[tuple[str, PanelView]]:
+    yield (
+        "flat",
+        replace(
+            POSITIONS,
+            instrument=None,
+            side=None,
+            preview=PreviewView("In scope — nothing open · read 0.4 s ago"),
+            flatten=replace(
+                FLATTEN, scope=OneAccount("Sim101"), lines=("Sim101", "nothing open · orders not checked")
+            ),
+            reverse=_no_reverse("nothing open to reverse"),
+            banners=(),
+            result=ResultView(),
+        ),
+    )
+    yield (
+        "needs_token",
+        replace(
+            POSITIONS,
+            mode=Mode.LIVE,
+            account=None,
+            instrument=None,
+            side=None,
+            accounts=ACCOUNTS[:1],
+            instruments=INSTRUMENTS[:1],
+            status=StatusView("No token", Tone.BAD, "", ("journal off: the disk is full",)),
+            preview=PreviewView("In scope — not read: no token"),
+            flatten=replace(
+                _everything(), look=Look.DISABLED, lines=("All accounts", "no token: paste one below")
+            ),
+            reverse=_no_reverse("choose one account and one instrument"),
+            banners=(),
+            result=ResultView(),
+            needs_token=True,
+            token_problem="The address refused this token (401).",
+        ),
+    )
+    yield (
+        "practice",
+        replace(POSITIONS, mode=Mode.PRACTICE, status=StatusView("REST 1 ms", Tone.GOOD, "budget ~20")),
+    )
+    yield (
+        "looks_dead",
+        replace(
+            POSITIONS,
+            mode=Mode.LIVE,
+            status=StatusView(
+                "NinjaTrader not connected", Tone.BAD, "budget ~17", ("journal off: the disk is full",)
+            ),
+            preview=replace(
+                POSITIONS.preview, summary="In scope — 1 position, +$612.50 · read 12 s ago", is_stale=True
+            ),
+            flatten=replace(
+                FLATTEN,
+                look=Look.LOOKS_DEAD,
+                lines=(
+                    FLATTEN.lines[0],
+                    "NOT CONNECTED — press to try anyway",
+                    "POSITIONS UNKNOWN (read 12 s ago)",
+                ),
+            ),
+            reverse=_no_reverse("needs a read no older than 10 s"),
+        ),
+    )
+    yield (
+        "leaves",
+        replace(
+            POSITIONS,
+            preview=replace(
+                POSITIONS.preview, rows=many_rows(7), leaves="leaves Long 2 MES open — Any side?"
+            ),
+        ),
+    )
+
+
+def _press_states() -> Iterator[tuple[str, PanelView]]:
+    yield (
+        "locked",
+        replace(
+            POSITIONS,
+            flatten=replace(
+                FLATTEN, look=Look.LOCKED, lines=(FLATTEN.lines[0], "sent 0.4 s ago — waiting for the answer")
+            ),
+            reverse=replace(REVERSE, look=Look.LOCKED, lines=("a flatten of this position is in flight",)),
+            banners=BANNERS[:1],
+        ),
+    )
+    yield (
+        "again",
+        replace(
+            POSITIONS,
+            flatten=replace(
+                FLATTEN,
+                title="FLATTEN AGAIN",
+                gesture=Gesture.HOLD,
+                lines=(FLATTEN.lines[0], "hold · the first may still act"),
+            ),
+            banners=BANNERS[2:3],
+        ),
+    )
+    for banner in BANNERS:
+        yield f"outcome_{banner.tone.value}", replace(POSITIONS, banners=(banner,))
+    yield "stacked", replace(POSITIONS, banners=BANNERS)
+    yield (
+        "ticket_problem",
+        replace(
+            POSITIONS,
+            ticket=TicketView(
+                TicketFields("3", OrderType.STOP_LIMIT, "5780.30", "5781"),
+                "2",
+                "limit price 5780.30 is not on the tick: MES 12-25 moves in steps of 0.25",
+            ),
+            reverse=_no_reverse("the ticket is not complete: see beneath"),
+        ),
+    )
+
+
+def _crowded_states() -> Iterator[tuple[str, PanelView]]:
+    accounts = (
+        ACCOUNTS[0],
+        *(Choice(f"Apex-{n:02d}", f"Apex-{n:02d}", "LIVE", f"trader {n}") for n in range(50)),
+    )
+    yield (
+        "everything",
+        replace(
+            POSITIONS,
+            mode=Mode.LIVE,
+            accounts=accounts,
+            account=None,
+            instrument=None,
+            side=None,
+            preview=PreviewView(
+                "In scope — 30 positions in 50 accounts, −$123,456.75 · read 12 s ago", many_rows(30)
+            ),
+            flatten=_everything(),
+            reverse=_no_reverse("choose one account and one instrument"),
+        ),
+    )
+    row = PositionRow(
+        (LONG_NAME, "MES 12-25"),
+        LONG_NAME,
+        "MES 12-25",
+        "Short 123",
+        "21,345.25",
+        "−123,456.75",
+        -1,
+        "no stop",
+    )
+    yield (
+        "long_names",
+        replace(
+            POSITIONS,
+            mode=Mode.PRACTICE,
+            accounts=(*ACCOUNTS, Choice(LONG_NAME, LONG_NAME, "LIVE", "a long nickname too")),
+            account=LONG_NAME,
+            status=StatusView("NinjaTrader not connected", Tone.BAD, "budget ~17"),
+            preview=PreviewView(
+                "In scope — 12 positions, 24 working orders, −$123,456.75 · read 0.4 s ago",
+                tuple(replace(row, key=(LONG_NAME, str(n))) for n in range(9)),
+                f"leaves Long 2 MES 12-25 of {LONG_NAME} open — Any side?",
+            ),
+            flatten=replace(
+                FLATTEN,
+                scope=OneAccount(LONG_NAME, "MES 12-25", Side.SHORT),
+                lines=(
+                    f"{LONG_NAME} · MES 12-25 · Short",
+                    "closes 12 positions, cancels 24 orders · leaves 1 order working",
+                ),
+            ),
+            reverse=replace(
+                REVERSE,
+                ticket=replace(TICKET, account=LONG_NAME),
+                lines=(
+                    f"{LONG_NAME}: Short 123 → BUY 123 MES 12-25 · Stop limit "
+                    "21,345.25 / 21,345.50 · GTC · OCO exit-1",
+                ),
+            ),
+            banners=(
+                _banner(
+                    1,
+                    Tone.BAD,
+                    f"REVERSE MISMATCH · {LONG_NAME} · MES 12-25",
+                    "x" * 120,
+                    "expected Long 2, found flat",
+                ),
+            ),
+            result=ResultView(
+                "reported by the server",
+                IDS,
+                tuple(
+                    ClosedRow(
+                        LONG_NAME, "MES 12-25", "Short 123", "21,345.25", "21,340.00", "−123,456.75", -1
+                    )
+                    for _ in "123"
+                ),
+                "−370,370.25",
+            ),
+        ),
+    )
+
+
+def save_pictures(folder: Path, widths: tuple[int, ...] = (320, 333), only: str = "") -> None:
+    """Paint every state in both themes into PNG files."""
+    from PySide6.QtWidgets import QApplication, QPushButton
+
+    from crosstrade_panel.ui.main_window import MainWindow
+
+    app = QApplication.instance() or QApplication([])
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme in ("dark", "light"):
+        for width in widths:
+            for name, view in states():
+                if only and only not in name:
+                    continue
+                window = MainWindow(theme_choice=theme)
+                window.resize(width, 740)
+                window.show_panel(view)
+                if name == "ticket_problem":
+                    toggle = window.findChild(QPushButton, "ticketToggle")
+                    assert toggle is not None
+                    toggle.setChecked(True)
+                window.show()
+                for _ in range(6):
+                    app.sendPostedEvents()
+                window.grab().save(str(folder / f"{name}-{theme}-{width}.png"))
+                window.hide()
+                window.deleteLater()
+    del app
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Paint every state of the window.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="")
+    given = parser.parse_args()
+    save_pictures(given.folder, only=given.only)
