@@ -4,25 +4,31 @@ import asyncio
 import logging
 import os
 import sys
-import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QByteArray, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from crosstrade_panel import __version__, cli_texts, texts
+from crosstrade_panel.crosstrade.address import BaseUrl
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
-from crosstrade_panel.crosstrade.address import BaseUrl, parse_base_url
-from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
 from crosstrade_panel.domain.secret import Secret
 from crosstrade_panel.domain.ticket import ReverseTicket
-from crosstrade_panel.runtime import TaskSupervisor, install_crash_hooks, run
-from crosstrade_panel.server_choice import AddressProblem, NoToken, ServerChoice, TokenProblem, choose_server
-from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, read_token
+from crosstrade_panel.runtime import TaskSupervisor, in_thread, install_crash_hooks, run
+from crosstrade_panel.server_choice import (
+    AddressProblem,
+    NoToken,
+    ServerChoice,
+    TokenProblem,
+    choose_server,
+    practice_server,
+)
+from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, StoreProblem, read_token
 from crosstrade_panel.storage.journal_file import JournalFileError
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.log import Redactor, end_log, start_log
@@ -52,6 +58,8 @@ _T = TypeVar("_T")
 _REFRESH_MS = 200
 _JOURNAL_ROWS = 200
 _JOURNAL_WAIT_S = 5.0
+_ASK_AFTER_S = 1.0
+_GOODBYE_S = 2.0
 _LONG_AGO_S = 3600.0
 
 
@@ -96,7 +104,7 @@ class Program:
             Pace(), hold_wide_s=self._settings.hold_wide_s, hold_narrow_s=self._settings.hold_narrow_s
         )
         self._window = MainWindow(theme_choice=self._settings.theme)
-        self._supervisor = TaskSupervisor(lambda name: _log.error("task %s broke", name))
+        self._supervisor = TaskSupervisor(self._on_task_broke)
         self._presenter = Presenter(
             self._clock,
             self._pace,
@@ -108,13 +116,14 @@ class Program:
             account_committed=self._remember_account,
         )
         self._store = KeyringStore()
-        self._closed: asyncio.Event | None = None
+        self._closed = asyncio.Event()
         self._is_connecting = False
-        self._choice: ServerChoice | None = None
         self._gateway: RestGateway | None = None
         self._exchange: PracticeExchange | None = None
         self._journal: SqliteJournal
         self._refresh = QTimer()
+        self._watching: asyncio.Task[None] | None = None
+        self._is_leaving = False
         self._geometry = QSettings(str(paths.config / "window.ini"), QSettings.Format.IniFormat)
         self._wire()
 
@@ -134,9 +143,9 @@ class Program:
         loop = asyncio.get_running_loop()
 
         def on_problem(_: str | None) -> None:  # on the journal's thread
-            loop.call_soon_threadsafe(self._presenter.refresh)
+            if not self._is_leaving:
+                loop.call_soon_threadsafe(self._presenter.refresh)
 
-        self._closed = asyncio.Event()
         self._journal = SqliteJournal(
             self._paths.journal,
             on_problem=on_problem,
@@ -147,6 +156,7 @@ class Program:
         try:
             await self._closed.wait()
         finally:
+            self._is_leaving = True
             self._refresh.stop()
             self._geometry.setValue("geometry", self._window.saveGeometry())
             self._window.hide()
@@ -158,14 +168,25 @@ class Program:
     async def _begin(self) -> None:
         """Find the server and its token; without one the window says NO TOKEN and waits."""
         if self._practice:
-            await self._practise()
+            self._on_practice()
             return
+        self._supervisor.start("ask for a token", self._ask_soon())
         choice = await in_thread("token", self._choose)
+        if self._is_connecting:
+            return  # the trader was faster: a token was pasted, or practice chosen
         if choice.base_url is None or choice.token is None:
-            self._tell_token_problem(choice)
+            self._presenter.ask_for_token(_problem_text(choice))
+            await self._show_interrupted(is_practice=False)
             await self._show_journal()
             return
-        await self._connect(choice.base_url, choice.token.secret, is_practice=False)
+        self._is_connecting = True
+        await self._connect(choice, choice.base_url, choice.token.secret)
+
+    async def _ask_soon(self) -> None:
+        """A keyring may wait for a prompt: meanwhile a token can be pasted, or practice chosen."""
+        await asyncio.sleep(_ASK_AFTER_S)
+        if not self._is_connecting:
+            self._presenter.ask_for_token("")
 
     def _choose(self) -> ServerChoice:
         """Which server, which token. May wait for a keyring's prompt: never on the window's thread."""
@@ -176,50 +197,67 @@ class Program:
             store=self._store,
         )
 
-    def _tell_token_problem(self, choice: ServerChoice) -> None:
-        self._choice = choice
-        self._presenter.token_problem = _problem_text(choice)
-        self._presenter.refresh()
-
     async def _practise(self) -> None:
         """Start the practice exchange inside this program and connect to it."""
-        from crosstrade_panel.simulator.server import PracticeExchange  # noqa: PLC0415 - only for practice
+        from crosstrade_panel.simulator.listener import PracticeError  # noqa: PLC0415 - only for practice
+        from crosstrade_panel.simulator.server import PracticeExchange  # noqa: PLC0415
 
-        exchange = PracticeExchange()
-        await in_thread("practice", exchange.start)
-        self._exchange = exchange
-        await self._connect(parse_base_url(exchange.base_url), Secret(exchange.token), is_practice=True)
+        exchange = self._exchange = PracticeExchange()
+        try:
+            await in_thread("practice", exchange.start)
+        except (PracticeError, OSError) as error:
+            _log.warning("practice did not start: %s", error)
+            self._exchange = None
+            self._is_connecting = False
+            self._presenter.ask_for_token(cli_texts.no_practice(str(error)))
+            return
+        choice = practice_server(exchange.base_url, exchange.token)
+        if choice.base_url is not None:
+            await self._connect(choice, choice.base_url, Secret(exchange.token))
 
-    async def _connect(self, base_url: BaseUrl, token: Secret, *, is_practice: bool) -> None:
-        from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415 - after the first paint
+    async def _connect(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> None:
+        from crosstrade_panel.crosstrade.pipe import default_tls  # noqa: PLC0415 - after the first paint
+        from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415
 
         self._redact.hide(token)
-        gateway = RestGateway(base_url, token.reveal(), clock=self._clock, pace=self._pace)
+        # Made once, and not here: that would hold up the window for a tenth of a second.
+        tls = await in_thread("tls", default_tls) if base_url.is_secure else default_tls
+        gateway = RestGateway(base_url, token.reveal(), clock=self._clock, pace=self._pace, tls=tls)
+        presenter, is_practice = self._presenter, choice.is_practice
+        await self._disconnect()
+        book = presenter.new_book() if self._gateway is None else presenter.book
         self._gateway = gateway
         watch = Watch(gateway, self._clock, Budget(self._clock.monotonic()), self._pace)
         desk = Desk(
             gateway=gateway,
             watch=watch,
             record=Record(self._journal, self._clock, gateway.origin, is_practice=is_practice),
-            book=self._presenter.book,
+            book=book,
             clock=self._clock,
             pace=self._pace,
             on_change=self._on_press_changed,
         )
         last = None if is_practice else self._settings.last_account or None
-        self._presenter.connect(desk, is_practice=is_practice, last_account=last)
-        self._supervisor.start("watch", watch.run())
+        presenter.connect(desk, is_practice=is_practice, last_account=last)
+        self._watching = self._supervisor.start("watch", watch.run())
         await self._show_interrupted(is_practice=is_practice)
         await self._show_journal()
+
+    async def _disconnect(self) -> None:
+        """Leave the server before, whose token was refused."""
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._gateway is not None:
+            await _within(_GOODBYE_S, self._gateway.aclose())
 
     async def _leave(self) -> None:
         """Take everything down; nothing here waits for long, and no press is reset."""
         if self._gateway is not None:
             # First: a cancelled press would be reset, and leaving resets nothing.
-            await self._gateway.aclose()
+            await _within(_GOODBYE_S, self._gateway.aclose())
         await self._supervisor.stop()
         if self._exchange is not None:
-            await in_thread("practice", self._exchange.stop)
+            await _within(_GOODBYE_S, in_thread("practice", self._exchange.stop))
         self._journal.close()
 
     # --- gestures that are not the presenter's ------------------------------------------------------------
@@ -244,39 +282,52 @@ class Program:
         window.theme_chosen.connect(lambda theme: self._save({"theme": theme}))
         window.close_requested.connect(self._on_close)
         self._refresh.timeout.connect(presenter.refresh)
+        # The end of a session asks nobody: what is on its way is in the journal.
+        self._app.commitDataRequest.connect(self._on_session_ends)
 
     def _on_close(self) -> None:
-        if self._closed is not None and self._presenter.may_close():
+        if self._presenter.may_close():
             self._closed.set()
 
+    def _on_session_ends(self) -> None:
+        self._closed.set()
+
     def _on_practice(self) -> None:
-        if self._gateway is None and not self._is_connecting:
+        if not self._is_connecting:
             self._is_connecting = True
             self._supervisor.start("practice", self._practise())
 
     def _on_token(self, text: str) -> None:
-        """A token was pasted on the first-run card."""
-        if self._gateway is not None or self._is_connecting:
+        """A token was pasted on the first-run card, or after the server refused the one before."""
+        if self._is_connecting and not self._presenter.may_take_token:
             return
-        base_url = None if self._choice is None else self._choice.base_url
         try:
             token = read_token(text)
         except NotATokenError as error:
-            self._presenter.token_problem = cli_texts.wrong_token(error.fault, "")
-            self._presenter.refresh()
+            self._presenter.ask_for_token(texts.wrong_entry(error.fault.value))
             return
-        if base_url is None:
-            return  # the card says what is wrong with the address
         self._is_connecting = True
         self._redact.hide(token)
-        self._supervisor.start("token", self._keep_and_connect(base_url, token))
+        self._supervisor.start("token", self._keep_and_connect(token))
 
-    async def _keep_and_connect(self, base_url: BaseUrl, token: Secret) -> None:
-        await self._connect(base_url, token, is_practice=False)
+    async def _keep_and_connect(self, token: Secret) -> None:
+        # Only the address is wanted; the keyring, which may be waiting for a prompt, is not asked again.
+        choice = await in_thread("address", self._choose_address)
+        if choice.base_url is None:
+            self._is_connecting = False
+            self._presenter.ask_for_token(_problem_text(choice))
+            return
+        origin = choice.base_url.origin
+        await self._connect(choice, choice.base_url, token)
         try:
-            await in_thread("keyring", lambda: self._store.save(base_url.origin, token.reveal()))
+            await in_thread("keyring", lambda: self._store.save(origin, token.reveal()))
         except CredentialError:
             self._presenter.say(cli_texts.TOKEN_FOR_SESSION)
+
+    def _choose_address(self) -> ServerChoice:
+        return choose_server(
+            base_url=self._base_url, environ=os.environ, settings=self._settings_file.load, store=_NoStore()
+        )
 
     def _remember_account(self, account: str | None) -> None:
         if not self._practice and self._exchange is None:
@@ -289,8 +340,13 @@ class Program:
             for note in await in_thread("settings", lambda: self._settings_file.save(changes)):
                 _log.warning("settings: %s %s %s", note.kind.value, note.name, note.detail)
 
-        if self._closed is not None:
-            self._supervisor.start("settings", save())
+        self._supervisor.start("settings", save())
+
+    def _on_task_broke(self, name: str) -> None:
+        if self._gateway is None:
+            self._is_connecting = False
+        _log.error("task %s broke", name)
+        self._presenter.say(texts.reason_sentence(Reason(Cause.INTERNAL)))
 
     # --- presses ------------------------------------------------------------------------------------------
 
@@ -312,25 +368,34 @@ class Program:
 
     async def _show_interrupted(self, *, is_practice: bool) -> None:
         """A press that an earlier run left without an outcome is UNKNOWN until the trader has seen it."""
+        known = {press.id for press in self._presenter.book.presses}
         for record in reversed(await _answer(self._journal.open_presses()) or ()):
-            if record.practice is is_practice:
+            if record.practice is is_practice and record.press_id not in known:
                 self._presenter.take_over(_interrupted_press(record, self._clock.monotonic()))
 
 
-async def in_thread(name: str, call: Callable[[], _T]) -> _T:
-    """Run what may block on a daemon thread: unlike an executor's, the end of the program waits for none."""
-    answer: Future[_T] = Future()
+class _NoStore:
+    """A keyring with nothing in it."""
 
-    def work() -> None:
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001 - handed over whole to who waits
-            answer.set_exception(error)
-        else:
-            answer.set_result(result)
+    problem: StoreProblem | None = None
 
-    threading.Thread(target=work, name=name, daemon=True).start()
-    return await asyncio.wrap_future(answer)
+    def load(self, origin: str) -> str | None:  # noqa: ARG002 - a port
+        """Nothing."""
+        return None
+
+    def save(self, origin: str, token: str) -> None:
+        """Keep nothing."""
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, None]) -> None:
+    """Wait for the end of something, but not for ever; what goes wrong in it holds up nothing."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait({task}, timeout=seconds)
+    if not task.done():
+        _log.warning("a goodbye takes too long")
+        task.cancel()
+    elif not task.cancelled() and (error := task.exception()) is not None:
+        _log.warning("a goodbye failed", exc_info=error)
 
 
 async def _answer(question: "Future[list[_T]]") -> list[_T] | None:
@@ -345,9 +410,12 @@ async def _answer(question: "Future[list[_T]]") -> list[_T] | None:
 
 def _scope_of(record: PressRecord) -> Scope:
     side = Side(record.side) if record.side in {"long", "short"} and record.action == "flatten" else None
-    if record.account is None:
-        return EveryAccount(record.instrument, side)
-    return OneAccount(record.account, record.instrument, side)
+    try:
+        if record.account is None:
+            return EveryAccount(record.instrument, side)
+        return OneAccount(record.account, record.instrument, side)
+    except ScopeError:  # tampered with, or of another version: it may have touched anything
+        return EveryAccount()
 
 
 def _interrupted_press(record: PressRecord, now: float) -> Press:
@@ -373,15 +441,18 @@ def _ticket_of(record: PressRecord) -> ReverseTicket | None:
         return None
     if record.side not in {"long", "short"} or not isinstance(quantity, int):
         return None
-    return ReverseTicket(record.account, record.instrument, Side(record.side), quantity)
+    try:
+        return ReverseTicket(record.account, record.instrument, Side(record.side), quantity)
+    except ScopeError:
+        return None
 
 
 def _journal_row(record: PressRecord) -> JournalRow:
     try:
         verdict = None if record.verdict is None else Verdict(record.verdict)
-        what = texts.scope_text(_scope_of(record))
     except ValueError:  # written by another version
-        verdict, what = None, "?"
+        verdict = None
+    what = texts.scope_text(_scope_of(record))
     return JournalRow(
         record.press_id,
         texts.clock_time(record.at)[:8],
@@ -397,8 +468,9 @@ def _problem_text(choice: ServerChoice) -> str:
         case AddressProblem(detail=detail):
             return cli_texts.wrong_address(detail)
         case TokenProblem(fault=fault, variable=variable):
-            return cli_texts.wrong_token(fault, variable)
+            return cli_texts.wrong_token(fault.value, variable)
         case NoToken(store=store, environment_ignored=ignored):
-            return cli_texts.no_token(choice.origin, store, environment_ignored=ignored)
+            why = None if store is None else store.value
+            return texts.no_token_here(choice.origin, why, environment_ignored=ignored)
         case None:
             return ""

@@ -218,7 +218,8 @@ def _add_reverse(parser: argparse.ArgumentParser) -> None:
     add("--instrument", cli_texts.HELP_INSTRUMENT, required=True, metavar="NAME")
     add("--side", cli_texts.HELP_LEAVING, required=True, choices=("long", "short"))
     add("--quantity", cli_texts.HELP_QUANTITY, metavar="N")
-    add("--order-type", cli_texts.HELP_ORDER_TYPE, choices=[each.value for each in OrderType], default="market")
+    order_types = [each.value for each in OrderType]
+    add("--order-type", cli_texts.HELP_ORDER_TYPE, choices=order_types, default="market")
     add("--limit-price", cli_texts.HELP_LIMIT_PRICE, metavar="P")
     add("--stop-price", cli_texts.HELP_STOP_PRICE, metavar="P")
     add("--time-in-force", cli_texts.HELP_TIME, choices=[each.value for each in TimeInForce], default="day")
@@ -232,7 +233,6 @@ def _add_simulator(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= _MOST_PORT:
+    if not text.isdecimal() or int(text) > _MOST_PORT:
         raise argparse.ArgumentTypeError(cli_texts.NOT_A_PORT)
-    return port
+    return int(text)

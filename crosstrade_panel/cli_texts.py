@@ -1,9 +1,19 @@
 """What the trader reads on the command line only; what the window says too is in `texts`."""
 
 from crosstrade_panel.domain.scope import Side
-from crosstrade_panel.domain.snapshot import Account, Mode
-from crosstrade_panel.storage.credentials import StoreProblem, Token, TokenFault, TokenSource
-from crosstrade_panel.texts import count, duration, scope_text, side_word, verdict_word
+from crosstrade_panel.domain.snapshot import Account, Mode, Position
+from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.texts import (
+    amount,
+    count,
+    duration,
+    position_text,
+    price,
+    scope_text,
+    side_word,
+    ticket_text,
+    verdict_word,
+)
 from crosstrade_panel.trading.press import Press
 
 # --- usage
@@ -59,21 +69,21 @@ def wrong_address(detail: str) -> str:
     return f"the server's address cannot be used: {detail}"
 
 
-def wrong_token(fault: TokenFault, variable: str) -> str:
-    """A text that is no token; it is never shown."""
+def wrong_token(fault: str, variable: str) -> str:
+    """A text that is no token; it is never shown. `fault` is the value of a TokenFault."""
     where = f"the environment variable {variable}" if variable else "the keyring"
     what = {
-        TokenFault.EMPTY: "nothing",
-        TokenFault.TOO_LONG: "more characters than a token has",
-        TokenFault.SPACE_INSIDE: "a space inside the token",
-        TokenFault.NOT_ASCII: "characters that no token has",
-        TokenFault.NOT_PRINTABLE: "characters that cannot be seen",
+        "empty": "nothing",
+        "too_long": "more characters than a token has",
+        "space_inside": "a space inside the token",
+        "not_ascii": "characters that no token has",
+        "not_printable": "characters that cannot be seen",
     }[fault]
     return f"{where} holds {what}"
 
 
-def no_token(origin: str, store: StoreProblem | None, *, environment_ignored: bool) -> str:
-    """Nothing to authenticate with."""
+def no_token(origin: str, store: str | None, *, environment_ignored: bool) -> str:
+    """Nothing to authenticate with. `store` is the value of a StoreProblem."""
     if environment_ignored:
         return (
             f"the token in the environment is not used for {origin}, which only the settings name; "
@@ -81,11 +91,11 @@ def no_token(origin: str, store: StoreProblem | None, *, environment_ignored: bo
         )
     why = {
         None: "",
-        StoreProblem.NONE_HERE: "; this system has no keyring",
-        StoreProblem.NOT_PRIVATE: "; this system has no keyring that keeps secrets",
-        StoreProblem.LOCKED: "; the keyring is locked",
-        StoreProblem.TIMED_OUT: "; the keyring did not answer",
-        StoreProblem.FAILED: "; the keyring failed",
+        "none_here": "; this system has no keyring",
+        "not_private": "; this system has no keyring that keeps secrets",
+        "locked": "; the keyring is locked",
+        "timed_out": "; the keyring did not answer",
+        "failed": "; the keyring failed",
     }[store]
     return f"there is no token for {origin}{why}. Set XTRADE_TOKEN or CROSSTRADE_TOKEN, or use --practice"
 
@@ -129,9 +139,20 @@ def order_ids(ids: tuple[str, ...]) -> str:
     return f"Reported order ids: {', '.join(ids)}"
 
 
-def server_line(origin: str, *, is_practice: bool) -> str:
-    """Where the press goes."""
-    return "Practice exchange" if is_practice else origin
+def ticket_line(ticket: ReverseTicket) -> str:
+    """What a reverse was to do, prices as they were understood."""
+    return f"From {side_word(ticket.leaving)}: {ticket_text(ticket)}"
+
+
+def closed_line(row: Position) -> str:
+    """A position as the server reported that it was ordered closed."""
+    return f"Reported closed: {row.account or 'unreadable account'} · {open_line(row)}"
+
+
+def open_line(row: Position) -> str:
+    """`Short 2 MES 12-25 at 5780.25, market 5774, +62.50`."""
+    prices = f"at {price(row.average_price)}, market {price(row.market_price)}"
+    return f"{position_text(row)} {prices}, {amount(row.unrealized)}"
 
 
 def mode_word(account: Account, *, is_practice: bool) -> str:
@@ -145,7 +166,6 @@ def account_line(account: Account, *, is_practice: bool) -> str:
     return f"{account.name} · {mode_word(account, is_practice=is_practice)} · {connected}"
 
 
-NOTHING_OPEN = "nothing open"
 NO_ACCOUNTS = "no accounts listed"
 
 
@@ -168,7 +188,8 @@ BROKEN = "an error in this program; its log has the details"
 
 
 NO_DISPLAY = (
-    "crosstrade-panel: there is no display (DISPLAY and WAYLAND_DISPLAY are not set), so no window can open.\n"
+    "crosstrade-panel: no window can open, because there is no display "
+    "(DISPLAY and WAYLAND_DISPLAY are not set).\n"
     "The command line works without one, for example:\n"
     "  crosstrade-panel status --practice\n"
     "  crosstrade-panel flatten --account Sim101 --practice\n"
@@ -189,11 +210,11 @@ def no_window(missing: str) -> str:
 # --- diagnosis
 
 
-def token_from(token: Token) -> str:
-    """Where the token came from; never the token."""
-    if token.source is TokenSource.ENVIRONMENT:
-        return f"from the environment variable {token.variable}"
-    return "from the keyring"
+def token_from(variable: str, *, is_practice: bool) -> str:
+    """Where the token came from; never the token. `variable` is empty for the keyring."""
+    if is_practice:
+        return "made for this practice exchange"
+    return f"from the environment variable {variable}" if variable else "from the keyring"
 
 
 def mask(number: int) -> str:
@@ -202,3 +223,38 @@ def mask(number: int) -> str:
 
 
 TOKEN_FOR_SESSION = "the keyring did not keep the token: it serves until the panel is closed"  # noqa: S105 - words
+
+
+def journal_state(problem: str | None) -> str:
+    """Whether presses are being written down."""
+    return "journal: working" if problem is None else f"journal: off ({problem})"
+
+
+def read_done(what: str, seconds: float, found: str, flaw: str | None) -> str:
+    """One read-only call that was answered."""
+    return f"{what}: {found} in {duration(seconds)}" + (f", but {flaw}" if flaw else "")
+
+
+def read_failed(what: str, why: str, status: int | None) -> str:
+    """One read-only call that showed nothing; without the server's words, which may name an account."""
+    return f"{what}: failed, {why}" + (f" (HTTP {status})" if status else "")
+
+
+def masked_account(number: int, account: Account, positions: int, *, is_practice: bool) -> str:
+    """An account without its name: `account 1: SIM, connected, 2 positions`."""
+    connected = {None: "connection unknown", True: "connected", False: "not connected"}[account.connected]
+    mode = mode_word(account, is_practice=is_practice)
+    return f"  {mask(number)}: {mode}, {connected}, {count(positions, 'position')}"
+
+
+def server_from(origin: str, came_from: str, *, is_practice: bool) -> str:
+    """Where requests go, and who said so."""
+    if is_practice:
+        return f"server: the embedded practice exchange, {origin}"
+    who = {
+        "vendor": "the vendor's own",
+        "command": "from --base-url",
+        "environment": "from CROSSTRADE_BASE_URL",
+        "settings": "from the settings file",
+    }[came_from]
+    return f"server: {origin} ({who})" if origin else f"server: none that can be used ({who})"

@@ -1,13 +1,17 @@
 """Qt's event loop as asyncio's, the owner of every task, and what happens when something breaks."""
 
 import asyncio
+import gc
 import logging
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
-from types import TracebackType
-from typing import Any
+from concurrent.futures import Executor, Future
+from types import FrameType, TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
@@ -19,6 +23,12 @@ _log = logging.getLogger(__name__)
 # Python sees a signal only when it runs; Qt alone would sleep through Ctrl-C.
 _LET_PYTHON_RUN_MS = 250
 _STOP_S = 2.0
+_LAST_RESORT_S = 3.0
+_LOG_S = 0.2
+_OTHER_ENDS = ("SIGTERM", "SIGHUP", "SIGBREAK")
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class TaskSupervisor:
@@ -28,15 +38,21 @@ class TaskSupervisor:
         """`on_error` is told the name of a task that broke."""
         self._on_error = on_error
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_over = False
 
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Run it; whatever goes wrong in it is reported, never lost."""
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
+        """Run it; whatever goes wrong in it is reported, never lost. Nothing begins after `stop`."""
+        if self._is_over:
+            work.close()
+            return None
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     async def stop(self) -> None:
         """Cancel everything and wait, but not for ever: a task that will not end must not keep the window."""
+        self._is_over = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -55,19 +71,131 @@ class TaskSupervisor:
             self._on_error(task.get_name())
 
 
+class DaemonThreads(Executor):
+    """A thread of its own for each call; no exit waits for it: looking up a host may hang for minutes."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
+        """Begin at once; cancelling the future does nothing to the call."""
+        return in_background("executor", lambda: fn(*args, **kwargs))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Wait for nobody."""
+
+
+def in_background(name: str, call: Callable[[], _T]) -> "Future[_T]":
+    """Run what may block on a daemon thread; what it raises is in the future."""
+    answer: Future[_T] = Future()
+    # Or who stops waiting would cancel it, and the answer that comes later would have nowhere to go.
+    answer.set_running_or_notify_cancel()
+
+    def work() -> None:
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001 - handed over whole to who waits
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return answer
+
+
+async def in_thread(name: str, call: Callable[[], _T]) -> _T:
+    """The result of what may block; who is cancelled stops waiting, and the thread goes on alone."""
+    return await asyncio.wrap_future(in_background(name, call))
+
+
 def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run `main` on Qt's loop; its result is the exit code. Ctrl-C cancels it, so that it can clean up."""
+    """Run `main` on Qt's loop; its result is the exit code.
+
+    Ctrl-C and SIGTERM cancel it, so that it can clean up: 130, 143. What then still does not end, a task that
+    takes no cancellation, ends with the process, three seconds later.
+    """
     app.setQuitOnLastWindowClosed(False)
     heartbeat = QTimer()
-    heartbeat.timeout.connect(_nothing)
+    heartbeat.timeout.connect(collect_garbage)
+    gc.disable()
+    gc.freeze()  # what is imported stays: not looked through again and again
     heartbeat.start(_LET_PYTHON_RUN_MS)
+    code = 128 + signal.SIGINT
+    last_resort: threading.Timer | None = None
     try:
-        with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(app)) as runner:
-            return runner.run(main())
+        with asyncio.Runner(loop_factory=lambda: _make_loop(app)) as runner, _Ending() as ending:
+            try:
+                code = runner.run(ending.watch(main()))
+            except asyncio.CancelledError:
+                code = 128 + ending.number
+            finally:
+                last_resort = threading.Timer(_LAST_RESORT_S, _end_now, (code,))
+                last_resort.daemon = True
+                last_resort.start()
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return code
     finally:
         heartbeat.stop()
+        gc.enable()
+        if last_resort is not None:
+            last_resort.cancel()
+    return code
+
+
+class _Ending:
+    """The end of a session, or of the terminal, cancels the main task as Ctrl-C does."""
+
+    def __init__(self) -> None:
+        self.number = int(signal.SIGTERM)
+        self._task: asyncio.Task[int] | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for name in _OTHER_ENDS:
+                number = getattr(signal, name, None)
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    async def watch(self, main: Coroutine[Any, Any, int]) -> int:
+        """Run what a signal is to cancel."""
+        self._task = asyncio.current_task()
+        try:
+            return await main
+        finally:
+            self._task = None
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self.number = number
+        if self._task is not None:
+            self._task.cancel()
+            self._task.get_loop().call_soon_threadsafe(_nothing)  # wake it
+
+
+def _make_loop(app: QApplication) -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop = qasync.QEventLoop(app)
+    loop.set_default_executor(DaemonThreads())
+    return loop
+
+
+def _end_now(code: int) -> None:
+    _log.error("the program does not end by itself; it is ended")
+    time.sleep(_LOG_S)
+    os._exit(code)
+
+
+def collect_garbage() -> None:
+    """As Python would by itself, but on the thread that calls.
+
+    The threads of journal, log and practice would else destroy what belongs to Qt's thread, when a cycle with
+    a widget or timer in it is collected there; the next event for it ends the process (seen).
+    """
+    for generation in (2, 1, 0):
+        if gc.get_count()[generation] > gc.get_threshold()[generation]:
+            gc.collect(generation)
+            return
 
 
 def _nothing() -> None:
@@ -83,6 +211,9 @@ def install_crash_hooks() -> None:
             return
         _log.critical("an error that nobody caught", exc_info=(kind, error, trace))
 
+    def on_unraisable(arguments: "sys.UnraisableHookArgs") -> None:
+        _log.error("an error that nobody could catch", exc_info=arguments.exc_value)
+
     def on_thread_exception(arguments: threading.ExceptHookArgs) -> None:
         if arguments.exc_value is not None:
             _log.critical(
@@ -93,3 +224,4 @@ def install_crash_hooks() -> None:
 
     sys.excepthook = on_exception
     threading.excepthook = on_thread_exception
+    sys.unraisablehook = on_unraisable

@@ -1,8 +1,8 @@
-"""Which server the program talks to, and with which token: the same answer for the window and the command line."""
+"""Which server the program talks to, and with which token; one answer for window and command line."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from crosstrade_panel.crosstrade.address import DEFAULT_BASE_URL, AddressError, BaseUrl, parse_base_url
 from crosstrade_panel.domain.outcome import Cause, Reason
@@ -17,8 +17,10 @@ from crosstrade_panel.storage.credentials import (
     TokenSource,
     find_token,
 )
-from crosstrade_panel.storage.settings import LoadedSettings
 from crosstrade_panel.trading.ports import CredentialStore
+
+if TYPE_CHECKING:
+    from crosstrade_panel.storage.settings import LoadedSettings  # slow to import, and mostly not needed
 
 BASE_URL_VARIABLE = "CROSSTRADE_BASE_URL"
 """Environment variable that names the server; empty counts as not set."""
@@ -49,9 +51,10 @@ class TokenProblem:
 
 @dataclass(frozen=True, slots=True)
 class NoToken:
-    """There is none for this server; `store` says why the keyring did not answer, None where it just has none.
+    """There is none for this server.
 
-    `environment_ignored`: one is in the environment, but is not used where only the settings name the server.
+    `store`: why the keyring did not answer, None where it just has none. `environment_ignored`: one is in the
+    environment, but is not used where only the settings name the server.
     """
 
     store: StoreProblem | None = None
@@ -90,7 +93,7 @@ class ServerChoice:
                 return Reason(Cause.BAD_ADDRESS)
             case TokenProblem():
                 return Reason(Cause.BAD_TOKEN)
-            case NoToken():
+            case NoToken():  # pragma: no branch - the types end here
                 return Reason(Cause.NO_TOKEN)
 
 
@@ -98,7 +101,7 @@ def choose_server(
     *,
     base_url: str | None,
     environ: Mapping[str, str],
-    settings: Callable[[], LoadedSettings],
+    settings: "Callable[[], LoadedSettings]",
     store: TokenStore,
 ) -> ServerChoice:
     """Command line, environment, settings, vendor, in this order; then the token for that origin.
@@ -136,7 +139,7 @@ def practice_server(base_url: str, token: str) -> ServerChoice:
 
 
 def _address(
-    base_url: str | None, environ: Mapping[str, str], settings: Callable[[], LoadedSettings]
+    base_url: str | None, environ: Mapping[str, str], settings: "Callable[[], LoadedSettings]"
 ) -> tuple[str | None, OriginFrom]:
     """The base URL as given, and by whom; None where the settings hold one that had to be thrown away."""
     if base_url is not None:

@@ -167,6 +167,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
+def age(seconds: float) -> str:
+    """How old something is: `0.4 s`, `12 s`, `3 min`."""
+    return f"{seconds:.1f} s" if seconds < 9.95 else duration(seconds)
+
+
 def clock_time(at: datetime) -> str:
     """Local time with milliseconds: `14:31:07.412`."""
     local = at.astimezone()
@@ -344,6 +349,8 @@ OVERLAPS = "overlaps a press in flight"
 REVERSE_MAY_ENTER = "a reverse may still place its entry"
 LOCKED = "press in flight — wait for its answer"
 NO_TOKEN = "NO TOKEN"  # noqa: S105 - words, not a token
+NO_TOKEN_YET = "looking for the token…"  # noqa: S105 - words, not a token
+BUTTON_CHANGED = "not sent — the button had changed: look, and press again"
 NOT_CONNECTED = "NOT CONNECTED — press to try anyway"
 
 
@@ -362,9 +369,17 @@ def closes_text(positions: Sequence[Position] | None, scope: Scope) -> str:
     return f"closes {what}{joint}{orders}"
 
 
+POSITIONS_NOT_TOLD = "the last read does not tell what is open — closes whatever is there"
+
+
+def hold_line(seconds: float) -> str:
+    """How long a button has to be held: `hold 0.7 s`."""
+    return f"hold {seconds:.1f} s"
+
+
 def positions_unknown(age_s: float | None) -> str:
     """The reads fail, but the link may still carry a press."""
-    return "POSITIONS UNKNOWN" if age_s is None else f"POSITIONS UNKNOWN (read {duration(age_s)} ago)"
+    return "POSITIONS UNKNOWN" if age_s is None else f"POSITIONS UNKNOWN (read {age(age_s)} ago)"
 
 
 def hold_to(title: str) -> str:
@@ -392,6 +407,8 @@ def reverse_changed(now: str) -> str:
     return f"not sent — the position changed: {now}"
 
 
+REVERSE_NOT_SENT = "not sent"
+REVERSE_HELD_TOO_LONG = "not sent — more than 3 s went by; press again"
 REVERSE_READ_FAILED = "not sent — the position could not be read"
 REVERSE_READ_SLOW = "not sent — the read took too long"
 REVERSE_LET_GO = "let go too early — nothing was sent"
@@ -405,10 +422,11 @@ def preview_summary(rows: Sequence[Position], total: Decimal | None, age_s: floa
     """`In scope — 1 position, +$612.50 · read 0.4 s ago`."""
     what = count(len(rows), "position") if rows else "nothing open"
     profit = f", {money(total)}" if rows and total is not None else ""
-    return f"In scope — {what}{profit} · read {duration(age_s)} ago"
+    return f"In scope — {what}{profit} · read {age(age_s)} ago"
 
 
 PREVIEW_UNREAD = "In scope — not read yet"
+PREVIEW_NOT_TOLD = "In scope — the last read does not tell all"
 
 
 def leaves_text(rows: Sequence[Position]) -> str:
@@ -422,12 +440,48 @@ def link_text(round_trip_s: float) -> str:
 
 
 CONNECTING = "connecting…"
+LINK_NO_TOKEN = "No token"  # noqa: S105 - words, not a token
 NINJATRADER_AWAY = "NinjaTrader not connected"
 
 
 def offline_text(since_s: float) -> str:
     """`Offline 12 s`."""
     return f"Offline {duration(since_s)}"
+
+
+TOKEN_REFUSED = "CrossTrade did not accept the token; enter it again"  # noqa: S105 - words, not a token
+
+
+def wrong_entry(fault: str) -> str:
+    """What was entered is no token; it is never shown. `fault` is the value of a TokenFault."""
+    what = {
+        "empty": "it is empty",
+        "too_long": "it has more characters than a token has",
+        "space_inside": "there is a space inside it",
+        "not_ascii": "it has characters that no token has",
+        "not_printable": "it has characters that cannot be seen",
+    }[fault]
+    return f"that is no token: {what}"
+
+
+def no_token_here(origin: str, store: str | None, *, environment_ignored: bool) -> str:
+    """Why the window asks for a token. `store` is the value of a StoreProblem, None where it has just none."""
+    if environment_ignored:
+        return f"the token in the environment is not used for {origin}, which only the settings name"
+    if store is None:
+        return ""
+    return {
+        "none_here": "this system has no keyring: a token serves until the panel is closed",
+        "not_private": "no keyring here keeps secrets: a token serves until the panel is closed",
+        "locked": "the keyring is locked",
+        "timed_out": "the keyring did not answer",
+        "failed": "the keyring failed",
+    }[store]
+
+
+def no_read_text(age_s: float) -> str:
+    """No read has failed, but none has come for a while either."""
+    return f"no read for {duration(age_s)}"
 
 
 def budget_text(level: float) -> str:

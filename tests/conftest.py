@@ -1,9 +1,34 @@
 """What every test gets: the real event loop for async tests, and nothing of the user's own files."""
 
+import os
+from pathlib import Path
+
 import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Read when keyring is imported: no test ever meets the keyring of whoever runs it.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
+_NOT_INHERITED = (
+    "XTRADE_TOKEN",
+    "CROSSTRADE_TOKEN",
+    "CROSSTRADE_PRACTICE_TOKEN",
+    "CROSSTRADE_BASE_URL",
+    "CROSSTRADE_PANEL_PACE",
+)
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Async tests run on asyncio."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Files of the program, of processes that a test starts too, go to a folder that is new for each test."""
+    home = tmp_path / "panel-home"
+    monkeypatch.setenv("CROSSTRADE_PANEL_HOME", str(home))
+    for name in _NOT_INHERITED:
+        monkeypatch.delenv(name, raising=False)
+    return home

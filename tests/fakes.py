@@ -29,7 +29,7 @@ from crosstrade_panel.trading.ports import Entry, EntryKind, ReadFailedError, Re
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type, misc]
+class _JumpingSelector(selectors.DefaultSelector):
     """Instead of waiting for a timer, moves its loop's clock to it."""
 
     loop: "VirtualTimeLoop"
@@ -83,6 +83,7 @@ class MemoryJournal:
     def __init__(self, result: bool | None = True) -> None:
         """Start empty."""
         self.entries: list[Entry] = []
+        self.futures: list[Future[bool]] = []
         self.result = result
         self.problem: str | None = None
 
@@ -90,6 +91,7 @@ class MemoryJournal:
         """Keep one row."""
         self.entries.append(entry)
         future: Future[bool] = Future()
+        self.futures.append(future)
         if self.result is not None:
             future.set_result(self.result)
         return future
@@ -129,7 +131,9 @@ def order(
     order_id: str = "order-1",
 ) -> Order:
     """A working order."""
-    return Order(account, order_id, instrument, state, order_type="Stop Market", action="Buy", quantity=2, filled=0)
+    return Order(
+        account, order_id, instrument, state, order_type="Stop Market", action="Buy", quantity=2, filled=0
+    )
 
 
 @dataclass
@@ -137,8 +141,8 @@ class FakeGateway:
     """The API as a state that answers at once, or after `latency_s`.
 
     `on_flatten` and `on_reverse` decide what a press does: change the state, return a receipt, or raise.
-    `before_read` is called with the source and the number of the read before each one; it may change the state
-    or raise ReadFailedError.
+    `before_read` is called with the source and the number of the read before each one; it may change the
+    state or raise ReadFailedError.
     """
 
     accounts_listed: list[Account] = field(
@@ -165,7 +169,9 @@ class FakeGateway:
 
     def receipt(self, closed: list[Position] | None = None, ids: tuple[str, ...] = ()) -> Receipt:
         """An accepted answer that took `latency_s`."""
-        return Receipt(ids, None if closed is None else tuple(closed), "", self.now() - self.latency_s, self.now())
+        return Receipt(
+            ids, None if closed is None else tuple(closed), "", self.now() - self.latency_s, self.now()
+        )
 
     async def flatten(self, scope: Scope) -> Receipt:
         """Send it; without a script everything is closed at once."""
@@ -216,7 +222,9 @@ class FakeGateway:
         return Stamp(sent_at, self.now(), self.epoch(source, number)), self.flaws(source, number), rows
 
 
-def fail_reads(*sources: Source, cause: Cause = Cause.SERVER_FAILED) -> "Callable[[FakeGateway, Source, int], None]":
+def fail_reads(
+    *sources: Source, cause: Cause = Cause.SERVER_FAILED
+) -> "Callable[[FakeGateway, Source, int], None]":
     """A script in which every read of these endpoints fails."""
 
     def fail(_gateway: FakeGateway, source: Source, _number: int) -> None:
@@ -224,3 +232,19 @@ def fail_reads(*sources: Source, cause: Cause = Cause.SERVER_FAILED) -> "Callabl
             raise ReadFailedError(Reason(cause))
 
     return fail
+
+
+def positions_read(
+    sent_at: float,
+    *rows: Position,
+    source: Source = Source.POSITIONS,
+    listed: "tuple[Account, ...] | None" = None,
+    flaws: Flaws | None = None,
+    took_s: float = 0.1,
+    epoch_ms: int | None = None,
+) -> PositionsRead:
+    """One read, for tests that judge reads without making them; a snapshot lists Sim101 unless told so."""
+    if source is Source.SNAPSHOT and listed is None:
+        listed = (Account("Sim101", "Simulator", connected=True),)
+    stamp = Stamp(sent_at, sent_at + took_s, epoch_ms)
+    return PositionsRead(source, stamp, rows, listed, flaws or Flaws())

@@ -15,14 +15,8 @@ import httpx
 from crosstrade_panel import __version__
 from crosstrade_panel.crosstrade import wire
 from crosstrade_panel.crosstrade.address import BaseUrl, Secret
-from crosstrade_panel.crosstrade.link import (
-    Dial,
-    EncodedError,
-    Link,
-    Progress,
-    TooLargeError,
-    default_tls,
-)
+from crosstrade_panel.crosstrade.link import EncodedError, Link, Progress, TooLargeError
+from crosstrade_panel.crosstrade.pipe import Dial, default_tls
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import Scope, ScopeError
@@ -198,9 +192,9 @@ class RestGateway:
 
     async def warm(self) -> None:
         """Connect both links, so that a press needs no handshake. Sends nothing; never raises."""
-        while len(self._links) < _LINKS:
-            self._add_link()
-        await asyncio.gather(*(self._open(link) for link in self._links))
+        if not self._is_closed:
+            self._idle_links()
+            await asyncio.gather(*(self._open(link) for link in self._links))
 
     async def aclose(self) -> None:
         """Say goodbye on every link. Resets nothing: a press that is under way is not called back."""
@@ -220,7 +214,8 @@ class RestGateway:
         progress = Progress(self._clock)
         link = self._link_for_press()
         link.carries_press = True
-        call = _Call("POST", path, body, self._pace.press_deadline_s, self._pace.connect_s)
+        limit_s = self._pace.press_deadline_s
+        call = _Call("POST", path, body, limit_s, min(limit_s, self._pace.connect_s))
         try:
             answer = await self._exchange(link, call, progress)
         except _FaultError as fault:
@@ -349,7 +344,8 @@ class RestGateway:
     def _tell(self, report: LinkReport) -> None:
         self._report = report
         if self._on_link is not None:
-            self._on_link(report)
+            # A turn later, and not within a press: neither its time nor its mistakes are the press's.
+            asyncio.get_running_loop().call_soon(self._on_link, report)
 
     def _note_failure(self, reason: Reason, progress: Progress) -> None:
         since = self._report.offline_since
@@ -451,7 +447,7 @@ def _reason_of(error: Exception, progress: Progress) -> Reason:
     if progress.given_up is Cause.NO_LINK:
         return Reason(Cause.NO_LINK)
     cause = _cause_after_sending(error, progress) if progress.may_have_left else _cause_before_sending(error)
-    return Reason(cause, status=progress.status)
+    return Reason(cause, status=progress.status or None)
 
 
 def _cause_before_sending(error: Exception) -> Cause:

@@ -19,6 +19,8 @@ LONGEST_TEXT = 500
 # A name is sent back unaltered, so it cannot be clipped; a longer one is no name.
 _LONGEST_NAME = 200
 _LONGEST_NUMBER = 64
+# Tens of thousands of positions.
+_MOST_VALUES = 500_000
 _LARGEST_NUMBER = Decimal(10) ** 15
 _UNREADABLE_NUMBER = Decimal("NaN")
 
@@ -47,8 +49,11 @@ def decode(body: bytes) -> Json:
     """Decode JSON; numbers with a point or an exponent become Decimal, NaN where they are out of all bounds.
 
     Raises:
-        UnreadableError: it is not JSON in UTF-8, or nested too deep.
+        UnreadableError: it is not JSON in UTF-8, nested too deep, or of too many values.
     """
+    # Counted before decoding: sixteen megabytes of `{},` would become a gigabyte of objects.
+    if sum(map(body.count, (b",", b"{", b"["))) > _MOST_VALUES:
+        raise UnreadableError("too many values")
     try:
         return _DECODER.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -89,7 +89,7 @@ class Cause(Enum):
     """Why something was not sent, refused, not known or not proved; `texts` turns it into a sentence."""
 
     # nothing left the machine
-    NO_TOKEN = "no_token"
+    NO_TOKEN = "no_token"  # noqa: S105 - the name of a cause
     BAD_TOKEN = "bad_token"  # noqa: S105 - the name of a cause
     BAD_ADDRESS = "bad_address"
     CONNECT_FAILED = "connect_failed"
@@ -169,8 +169,8 @@ class Outcome:
     """How a press ended, and everything that is claimed about it.
 
     `order_ids` and `closed_positions` are what the server reported, not proof. `elsewhere_open` counts rows
-    outside the scope in the last clean read; None when there was none. `at` is the time of the proof, or of the
-    end. `orders_checked` is (accounts whose orders were read, accounts that needed it).
+    outside the scope in the last clean read; None when there was none. `at` is the time of the proof, or of
+    the end. `orders_checked` is (accounts whose orders were read, accounts that needed it).
     """
 
     verdict: Verdict

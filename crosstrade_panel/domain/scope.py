@@ -70,11 +70,7 @@ Scope: TypeAlias = OneAccount | EveryAccount
 
 def account_of(scope: Scope) -> str | None:
     """The account of a scope; None for every account."""
-    match scope:
-        case OneAccount(account=account):
-            return account
-        case EveryAccount():
-            return None
+    return scope.account if isinstance(scope, OneAccount) else None
 
 
 def is_outside(scope: Scope, account: str | None, instrument: str | None, side: Side | None) -> bool:

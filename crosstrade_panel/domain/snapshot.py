@@ -30,7 +30,7 @@ class Account:
     @property
     def mode(self) -> Mode:
         """SIM for NinjaTrader's own simulator, else LIVE."""
-        return Mode.SIM if self.provider is not None and self.provider.casefold() == "simulator" else Mode.LIVE
+        return Mode.SIM if (self.provider or "").casefold() == "simulator" else Mode.LIVE
 
 
 @dataclass(frozen=True, slots=True)

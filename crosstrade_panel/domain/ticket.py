@@ -8,7 +8,7 @@ from enum import Enum
 from crosstrade_panel.domain.names import is_name, read_contract
 from crosstrade_panel.domain.scope import ScopeError, Side, require_name
 
-# Tick sizes as the exchanges list them (CME, CBOT, NYMEX, COMEX). Not listed: unknown, then no tick is asked for.
+# Tick sizes as the exchanges list them (CME, CBOT, NYMEX, COMEX). Not listed: unknown, no tick is asked for.
 _TICK_SIZES = {
     "ES": Decimal("0.25"),
     "MES": Decimal("0.25"),

@@ -148,7 +148,7 @@ class JournalWriter:
         except Exception:  # a bug in here must show as "journal off", never as a press that waits for it
             logger.exception("the journal's thread ended")
             self._abandon(Problem.BROKEN)
-            self._say(Problem.BROKEN)
+            self._tell()
 
     def _wait_for_work(self) -> bool:
         """Wait for rows, idleness, the time of a new try or the end; False when all is done."""
@@ -188,16 +188,17 @@ class JournalWriter:
         error = self._try(rows)
         if error is None:
             return
-        _settle(rows, committed=False)
         if self._trouble is not error.problem:
             logger.warning("the journal is off: %s", error)
         with self._lock:
             self._next_try = time.monotonic() + self._pause_s
             self._hopeless = self._closing and error.problem is not Problem.BUSY
-            if error.problem is Problem.NEWER:
+            if error.problem is Problem.NEWER:  # for good: nothing is kept
+                rows = tuple(self._rows)
                 self._rows.clear()
         self._pause_s = min(self._pause_s * 2, self._pace.longest_pause_s)
         self._say(error.problem)
+        _settle(rows, committed=False)  # last: who reads False must find the problem said
 
     def _try(self, rows: Sequence[tuple[Row, "Future[bool]"]]) -> JournalFileError | None:
         """Commit rows on the open connection, on a new one, and once more when a corrupt file was set aside.
@@ -228,6 +229,7 @@ class JournalWriter:
                 self._characters -= len(row.facts)
         self._pause_s = self._pace.first_pause_s
         self._say(None)
+        _settle(rows, committed=True)
         if rows:
             self._last_write = time.monotonic()
             self._uncheckpointed += len(rows)
@@ -252,7 +254,6 @@ class JournalWriter:
             with self._lock:
                 self._lost += lost
             raise
-        _settle(rows, committed=True)
 
     def _after_commit(self, rows: Sequence[tuple[Row, "Future[bool]"]]) -> None:
         """What no press waits for: the sync behind a sent one, a checkpoint when idleness never came."""

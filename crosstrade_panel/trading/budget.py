@@ -1,4 +1,4 @@
-"""Our own copy of the API's token bucket: an estimate, because the trader's other tools drink from the same one."""
+"""Our own copy of the API's token bucket: an estimate, as other tools drink from the same one."""
 
 CAPACITY = 20.0
 REFILL_PER_S = 3.0

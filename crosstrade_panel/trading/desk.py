@@ -1,17 +1,19 @@
 """What every press needs, and how every press begins and ends."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import Scope, account_of
-from crosstrade_panel.domain.snapshot import Position, PositionsRead, Source, in_scope
+from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope
 from crosstrade_panel.trading.evidence import Judgement
 from crosstrade_panel.trading.pace import Pace
-from crosstrade_panel.trading.ports import Clock, Gateway, NotSentError, ReadFailedError
+from crosstrade_panel.trading.ports import READ_SOURCES, Clock, Gateway, NotSentError, ReadFailedError
 from crosstrade_panel.trading.press import Phase, Press, PressBook, PressListener
 from crosstrade_panel.trading.record import Record
 from crosstrade_panel.trading.verify import FailedRead, Proof, Read, Verification
@@ -47,25 +49,43 @@ class Desk:
                 press.may_have_left = False
             self.close(press, self._broken_off(press, Cause.INTERRUPTED))
             raise
-        except Exception:  # whatever it is: a press that may have left is UNKNOWN, not a traceback
+        except Exception:  # noqa: BLE001 - whatever it is: a press that may have left is UNKNOWN, no traceback
             _log.exception("a press failed in a way that is not foreseen")
             outcome = self._broken_off(press, Cause.INTERNAL)
         return self.close(press, outcome)
 
     async def note_intent(self, press: Press) -> None:
         """Write the press down before its first byte leaves; no disk delays it for longer than 20 ms."""
-        written = asyncio.wrap_future(self.record.intent(press))
-        done, _ = await asyncio.wait({written}, timeout=self.pace.journal_wait_s)
-        if not done:
+        written = self.record.intent(press)
+        if not written.done():
+            await self._wait_for(written)
+        if not written.done():
             press.notes.append("journal late")
             self.record.note(press, "journal late")
-        elif not written.result():
+        elif written.cancelled() or written.exception() is not None or not written.result():
             press.notes.append("journal off")
+
+    async def _wait_for(self, written: "Future[bool]") -> None:
+        """Wait 20 ms at most. Not by `wrap_future`: its giving up would cancel the journal's own future."""
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+
+        def tell(_: "Future[bool]") -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(done.set)
+
+        written.add_done_callback(tell)
+        timer = loop.call_later(self.pace.journal_wait_s, done.set)
+        try:
+            await done.wait()
+        finally:
+            timer.cancel()
 
     def begin_sending(self, press: Press, attempt: int) -> None:
         """From here on bytes may have left, until the gateway says that none did."""
         self.record.attempt(press, attempt)
         press.may_have_left = True
+        self.watch.budget.spend(self.clock.monotonic())
 
     def change(self, press: Press, phase: Phase) -> None:
         """Move a press on and tell."""
@@ -81,7 +101,8 @@ class Desk:
                 press.read_since_answer = True
 
         def on_judgement(judgement: Judgement) -> None:
-            press.shows = tuple(row for fate in judgement.fates for row in fate.still_open)
+            if proof.evidence.reads:
+                press.shows = tuple(row for fate in judgement.fates for row in fate.still_open)
             press.interim = min(
                 (fate.verdict for fate in judgement.fates if fate.takes_headline),
                 key=lambda verdict: verdict.rank,
@@ -101,8 +122,21 @@ class Desk:
         return await verification.run()
 
     async def look(self, press: Press) -> PositionsRead | None:
-        """One read of the state, from the other endpoint if the first fails; None when neither answers."""
-        for source in (Source.POSITIONS, Source.SNAPSHOT):
+        """One read of the state, from the other endpoint if the first fails; None when neither answers soon.
+
+        A "no" is not kept from the trader by reads that are stuck; they go on for the watch.
+        """
+        found: list[PositionsRead] = []
+
+        async def read_on() -> None:
+            found.extend([read] if (read := await self._look(press)) is not None else [])
+
+        task = self.watch.start(read_on())
+        await asyncio.wait({task}, timeout=self.pace.read_least_deadline_s)
+        return found[0] if found else None
+
+    async def _look(self, press: Press) -> PositionsRead | None:
+        for source in READ_SOURCES:
             try:
                 read = await self.watch.positions(source)
             except ReadFailedError as error:

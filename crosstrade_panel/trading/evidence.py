@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from crosstrade_panel.domain.names import fold
-from crosstrade_panel.domain.outcome import Fate, Reason
+from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
 from crosstrade_panel.domain.snapshot import (
     Account,
     AccountsRead,
@@ -39,15 +39,14 @@ class Look:
 class IndexedRead:
     """One read with its rows by (folded) account, because every account asks every read.
 
-    `listed` and `connected`: the accounts that the read lists, and those that it does not call disconnected; None
-    where it lists none. Looks are kept: an evidence serves one proof, in which the same rows always block.
+    `connected`: the accounts that the read lists and does not call disconnected; None where it lists none.
+    `looks` are kept: an evidence serves one proof, in which the same rows always block.
     """
 
     read: PositionsRead
     rows: Mapping[str, tuple[Position, ...]]
     unreadable: tuple[Position, ...]
     spoiled: frozenset[str]
-    listed: frozenset[str] | None
     connected: frozenset[str] | None
     looks: dict[str, Look] = field(default_factory=dict)
 
@@ -62,8 +61,8 @@ class IndexedRead:
         if known is not None:
             return known
         rows = (*self.rows.get(key, ()), *self.unreadable)
-        # A snapshot that does not list an account says nothing of it, and one that calls it disconnected nothing
-        # of how it stands at the broker.
+        # A snapshot that does not list an account says nothing of it, and one that calls it disconnected does
+        # not say how it stands at the broker.
         speaks = self.connected is None or key in self.connected
         is_clean = speaks and self.is_whole and key not in self.spoiled
         look = Look(self.read.stamp, self.read.source, is_clean, tuple(filter(blocks, rows)), rows)
@@ -83,12 +82,11 @@ def _index(read: PositionsRead) -> IndexedRead:
         rows.setdefault(key, []).append(row)
         if not row.is_readable:
             spoiled.add(key)
-    listed = connected = None
+    connected = None
     if read.accounts is not None:
-        listed = frozenset(fold(account.name) for account in read.accounts)
-        connected = listed - {fold(each.name) for each in read.accounts if each.connected is False}
+        connected = frozenset(fold(each.name) for each in read.accounts if each.connected is not False)
     by_account = {key: tuple(each) for key, each in rows.items()}
-    return IndexedRead(read, by_account, tuple(unreadable), frozenset(spoiled), listed, connected)
+    return IndexedRead(read, by_account, tuple(unreadable), frozenset(spoiled), connected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Judgement:
 
     `settled`: no further read is needed. `candidate_at`: when the first clean read was answered that still
     wants its second, with its source; `second_from`: that second one counts only if it is sent then or later.
-    `bad_news_at`: when bad news was answered that one read brought, to be read again at once; None without any.
+    `bad_news_at`: when bad news was answered that one read brought, to be read again at once.
     `proved_at`: when the deciding read was answered.
     """
 
@@ -120,8 +118,8 @@ class Judgement:
 class Evidence:
     """Reads sent after `earliest` (monotonic seconds): the answer of the press, or its sending without one.
 
-    `failed`: the endpoints whose last read failed. `names`, `ever_connected`: every account listed since, by folded
-    name. `ended_at`: when the reading ended; None while it goes on.
+    `failed`: the endpoints whose last read failed. `names`, `ever_connected`: every account listed since, by
+    folded name. `ended_at`: when the reading ended; None while it goes on.
     """
 
     earliest: float
@@ -174,6 +172,18 @@ class Evidence:
         """The account in the newest clean listing."""
         return self._listed.get(fold(account))
 
+    def absence(self, account: str) -> tuple[Verdict, Reason] | None:
+        """Why nobody can tell how an account stands, by the newest clean listing; None where it is there."""
+        listing = self.listing
+        if listing is None or not listing.accounts:
+            return Verdict.CANNOT_TELL, Reason(Cause.NOTHING_LISTED)
+        listed = self.listed(account)
+        if listed is None:
+            return Verdict.CANNOT_TELL, Reason(Cause.NOT_LISTED)
+        if listing.flaws.spoil(account):
+            return Verdict.NOT_PROVED, Reason(Cause.ROW_UNREADABLE)
+        return (Verdict.CANNOT_TELL, Reason(Cause.NOT_CONNECTED)) if listed.connected is False else None
+
     def orders_since(self, account: str, at: float) -> OrdersRead | None:
         """The newest clean read of an account's orders, if it was sent then or later."""
         read = self.orders.get(fold(account))
@@ -184,7 +194,7 @@ class Evidence:
         return other_source(source) in self.failed
 
     def next_source(self, candidate: Source | None) -> Source:
-        """Which endpoint to read next: the other one than that of the first half of a proof, if it answers."""
+        """Which endpoint to read next: not that of the first half of a proof, if the other one answers."""
         if candidate is not None:
             other = other_source(candidate)
             return candidate if other in self.failed else other
@@ -233,8 +243,8 @@ def two_reads(
 ) -> TwoReads:
     """Find two clean reads, the second sent `gap_s` after the first was answered, from both endpoints.
 
-    Both may come from one endpoint where the other one failed. `agreeing` must be clean and unbroken, oldest first:
-    nothing that contradicts them may lie between. The second has to be sent at `not_before` or later.
+    Both may come from one endpoint where the other one failed. `agreeing` must be clean, oldest first, and
+    unbroken: nothing that contradicts them lies between. The second has to be sent at `not_before` or later.
     """
     looks = list(agreeing)
     if not looks:

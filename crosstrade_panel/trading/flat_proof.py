@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
-from crosstrade_panel.domain.names import fold, is_alias
+from crosstrade_panel.domain.names import fold, is_alias, may_be_same_instrument
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
-from crosstrade_panel.domain.scope import OneAccount, Scope, Side, account_of, is_outside
+from crosstrade_panel.domain.scope import Scope, Side, account_of, is_outside
 from crosstrade_panel.domain.snapshot import Order, Pair, Position
-from crosstrade_panel.trading.evidence import Evidence, Judgement, Look, TwoReads, two_reads
+from crosstrade_panel.trading.evidence import Blocks, Evidence, Judgement, Look, TwoReads, two_reads
 from crosstrade_panel.trading.ports import Receipt
 from crosstrade_panel.trading.roster import Seen
+
+_Rows: TypeAlias = frozenset[tuple[Pair | None, Side | None, int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,12 @@ class FlattenCase:
     """What is known of a flatten when its verification begins.
 
     `before`: what the last good read before the press showed, by folded account; absent where not known.
-    `before_is_fresh`: that read is young enough to say that nothing was open.
+    `fresh`: the (folded) accounts of which that read is young enough to say that nothing was open.
     `nothing_to_close`: the server refused because there was no position.
     `seen`: the accounts of the session so far; None for a program without a past (the command line).
     `doubt`: why there is no usable answer; None when there was one.
-    `prove_from`: the proof's second read must be sent then or later (a reverse may still place its entry).
+    `prove_from`: the proof's second read must be sent then or later: a reverse may still place its entry.
+    `recent_s`: how old, when the reading ends, a read may be that says "still open".
     """
 
     scope: Scope
@@ -30,20 +34,24 @@ class FlattenCase:
     receipt: Receipt | None = None
     doubt: Reason | None = None
     nothing_to_close: bool = False
-    before_is_fresh: bool = True
+    fresh: frozenset[str] = frozenset()
     prove_from: float = float("-inf")
     gap_s: float = 1.0
+    recent_s: float = 3.0
 
 
 @dataclass(slots=True)
 class _Account:
-    """What is known of one account before the reads are looked at."""
+    """What is known of one account before the reads. `is_meant`: the scope names it, or every account."""
 
     name: str
+    key: str
+    is_meant: bool
     before: tuple[Position, ...] | None
     closed: tuple[Position, ...]
-    sides: dict[Pair, Side | None] = field(default_factory=dict)
+    sides: dict[Pair, Side] = field(default_factory=dict)
     watched: frozenset[Pair] = frozenset()
+    opposite: dict[int, _Rows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +60,8 @@ class _Finding:
 
     fate: Fate
     pending: bool
-    proof: TwoReads = TwoReads()
-    wants_confirmation: bool = False
+    proof: TwoReads = field(default_factory=TwoReads)
+    bad_news_at: float | None = None
     wants_orders: bool = False
     has_orders: bool = False
     needs_orders: bool = False
@@ -66,12 +74,16 @@ class FlattenProof:
         """Begin with what is known."""
         self._case = case
         self.evidence = evidence
+        receipt = case.receipt
+        self._closed = () if receipt is None or receipt.closed_positions is None else receipt.closed_positions
+        self._known: dict[str, _Account] = {}
+        self._is_unresolved_alias = self._names_no_contract()
 
     def judge(self, *, final: bool) -> Judgement:
         """What the reads amount to; `final` when no further read will come."""
-        findings = [self._find(account, final=final) for account in self._accounts()]
+        accounts = self._accounts()
+        findings = [self._find(account, final=final) for account in accounts]
         reason = self._scope_reason()
-        wants_listing = self.evidence.listing is None
         pending = [finding for finding in findings if finding.pending]
         candidates = [
             finding.proof.first
@@ -79,36 +91,44 @@ class FlattenProof:
             if finding.proof.first is not None and not finding.proof.is_proved
         ]
         first = min(candidates, key=lambda look: look.stamp.answered_at, default=None)
+        bad_news = [finding.bad_news_at for finding in pending if finding.bad_news_at is not None]
         deciding = [
             finding.proof.second.stamp.answered_at
             for finding in findings
             if finding.proof.second is not None
         ]
         needing = [finding for finding in findings if finding.needs_orders]
+        # Accounts that had positions first.
+        asking = [each for each in zip(accounts, findings, strict=True) if each[1].wants_orders]
+        asking.sort(key=lambda each: not each[0].watched)
         return Judgement(
             fates=tuple(finding.fate for finding in findings),
             settled=not pending and reason is None,
             candidate_at=None if first is None else first.stamp.answered_at,
             candidate_source=None if first is None else first.source,
-            wants_confirmation=any(finding.wants_confirmation for finding in findings),
-            wants_listing=wants_listing,
-            orders_wanted=tuple(finding.fate.account for finding in findings if finding.wants_orders),
+            second_from=self._case.prove_from,
+            bad_news_at=max(bad_news, default=None),
+            wants_listing=self.evidence.listing is None,
+            orders_wanted=tuple(self._reported_name(account.name) for account, _ in asking),
             proved_at=max(deciding, default=None),
-            elsewhere_open=self._elsewhere(),
+            elsewhere_open=self._elsewhere(accounts),
             orders_checked=(sum(finding.has_orders for finding in needing), len(needing)),
             scope_reason=reason,
         )
+
+    # -- what is known ---
 
     def _scope_reason(self) -> Reason | None:
         """Why "every account" cannot be told at all: nobody has said which accounts there are."""
         if account_of(self._case.scope) is not None:
             return None
         listing = self.evidence.listing
-        if listing is None or not listing.accounts:
-            return Reason(Cause.NOTHING_LISTED)
-        return None
+        if listing is None:
+            return self.evidence.last_failure or Reason(Cause.NOTHING_LISTED)
+        return None if listing.accounts else Reason(Cause.NOTHING_LISTED)
 
     def _accounts(self) -> list[_Account]:
+        """Every account that the press concerns: the scope's, and those that the server says it touched."""
         case = self._case
         names: dict[str, str] = {}
         wanted = account_of(case.scope)
@@ -117,68 +137,91 @@ class FlattenProof:
         else:
             for seen in (case.seen or {}).values():
                 names.setdefault(fold(seen.name), seen.name)
-            for listed in () if self.evidence.listing is None else self.evidence.listing.accounts:
-                names.setdefault(fold(listed.name), listed.name)
-            for indexed in self.evidence.reads:
-                for key, rows in indexed.rows.items():
-                    names.setdefault(key, rows[0].account or key)
-        for row in self._closed():
+            for key, name in self.evidence.names.items():
+                names.setdefault(key, name)
+        for row in self._closed:
             if row.account is not None:
                 names.setdefault(fold(row.account), row.account)
-        return [self._describe(key, name) for key, name in names.items()]
-
-    def _closed(self) -> tuple[Position, ...]:
-        receipt = self._case.receipt
-        return () if receipt is None or receipt.closed_positions is None else receipt.closed_positions
+        for key, name in names.items():
+            if key not in self._known:
+                self._known[key] = self._describe(key, name)
+        return [self._known[key] for key in names]
 
     def _describe(self, key: str, name: str) -> _Account:
         scope = self._case.scope
+        wanted = account_of(scope)
         before = self._case.before.get(key)
-        closed = tuple(row for row in self._closed() if row.account is not None and fold(row.account) == key)
-        account = _Account(name, before, closed)
-        watched: set[Pair] = set()
-        for row in before or ():
-            if row.pair is not None:
-                account.sides[row.pair] = row.side
-                if not is_outside(scope, row.account, row.instrument, row.side):
-                    watched.add(row.pair)
-        for row in closed:
-            if row.pair is not None:
-                account.sides[row.pair] = row.side
-                watched.add(row.pair)
-        account.watched = frozenset(watched)
-        return account
+        closed = tuple(
+            row for row in self._closed if fold(wanted or "" if row.account is None else row.account) == key
+        )
+        asked_for = [
+            row for row in before or () if not is_outside(scope, row.account, row.instrument, row.side)
+        ]
+        watched = frozenset(row.pair for row in (*asked_for, *closed) if row.pair is not None)
+        # What the server says it closed is newer than what was read before.
+        sides = {
+            row.pair: row.side
+            for row in (*(before or ()), *closed)
+            if row.pair is not None and row.side is not None
+        }
+        is_meant = wanted is None or fold(wanted) == key
+        return _Account(name, key, is_meant, before, closed, sides, watched)
+
+    def _names_no_contract(self) -> bool:
+        """Whether the scope's instrument may mean another contract than the rows; their own name is none."""
+        instrument = self._case.scope.instrument
+        if instrument is None or not is_alias(instrument):
+            return False
+        known = {row.instrument for rows in self._case.before.values() for row in rows}
+        known.update(row.instrument for row in self._closed)
+        return instrument.casefold() not in {name.casefold() for name in known if name is not None}
+
+    def _reported_name(self, account: str) -> str:
+        """The account's name as the API spells it."""
+        listed = self.evidence.listed(account)
+        return self.evidence.names.get(fold(account), account) if listed is None else listed.name
+
+    def _elsewhere(self, accounts: list[_Account]) -> int | None:
+        newest = self.evidence.newest_whole()
+        if newest is None:
+            return None
+        looks = (newest.look(account.key, self._blocking(account)) for account in accounts)
+        return len(newest.read.positions) - sum(len(look.blocking) for look in looks)
+
+    # -- one account ---
 
     def _find(self, account: _Account, *, final: bool) -> _Finding:
-        def blocks(row: Position) -> bool:
-            return self._blocks(account, row)
-
-        looks = self.evidence.looks(account.name, blocks)
+        looks = self.evidence.looks(account.name, self._blocking(account))
         finding = self._positions(account, looks, final=final)
-        asked_for_more = [row for row in account.closed if self._is_more_than_asked(row)]
-        if asked_for_more and finding.fate.verdict.rank > Verdict.CLOSED_MORE_THAN_ASKED.rank:
-            fate = replace(
-                finding.fate,
-                verdict=Verdict.CLOSED_MORE_THAN_ASKED,
-                still_open=finding.fate.still_open,
-                takes_headline=True,
-            )
+        is_more = any(
+            is_outside(self._case.scope, row.account, row.instrument, row.side) for row in account.closed
+        )
+        if is_more and finding.fate.verdict.rank > Verdict.CLOSED_MORE_THAN_ASKED.rank:
+            fate = replace(finding.fate, verdict=Verdict.CLOSED_MORE_THAN_ASKED, takes_headline=True)
             return replace(finding, fate=fate)
         return finding
 
-    def _is_more_than_asked(self, row: Position) -> bool:
-        return is_outside(self._case.scope, row.account, row.instrument, row.side)
+    def _blocking(self, account: _Account) -> Blocks:
+        return lambda row: self._blocks(account, row)
 
     def _blocks(self, account: _Account, row: Position) -> bool:
         """Whether an open row stands against "flat". The side never decides, unless it was left as asked."""
-        scope = self._case.scope
-        everyone_or_this = OneAccount(account.name, scope.instrument)
-        if is_outside(everyone_or_this, row.account, row.instrument, None) and row.pair not in account.watched:
+        if not self._concerns(account, row):
             return False
-        if scope.side is None or row.side is not scope.side.opposite or row.pair is None:
+        asked = self._case.scope.side
+        if asked is None or row.side is not asked.opposite or row.pair is None:
             return True
-        left_as_asked = account.sides.get(row.pair) is scope.side.opposite
+        left_as_asked = account.sides.get(row.pair) is asked.opposite
         return not left_as_asked
+
+    def _concerns(self, account: _Account, row: Position) -> bool:
+        """Whether a row of the account cannot be shown to lie outside the scope and every watched pair."""
+        instrument = self._case.scope.instrument
+        if row.instrument is None or (account.is_meant and instrument is None):
+            return True
+        if account.is_meant and may_be_same_instrument(row.instrument, instrument or ""):
+            return True
+        return (row.account is None and not account.is_meant) or row.pair in account.watched
 
     def _positions(self, account: _Account, looks: list[Look], *, final: bool) -> _Finding:
         quiet = self._never_there(account, looks)
@@ -200,28 +243,29 @@ class FlattenProof:
             other_failed=self.evidence.other_failed,
         )
         if proof.is_proved:
-            return self._proved(account, clear[-1], proof, final=final)
+            return self._proved(account, clear, proof, final=final)
         if clear or last_blocked is None:
-            return self._unread(account, proof, final=final, has_clear=bool(clear))
-        return self._open(account, blocked, last_blocked, final=final)
+            return self._unread(account, looks, clear, proof, final=final)
+        return self._open(account, looks, last_blocked, final=final)
 
     def _never_there(self, account: _Account, looks: list[Look]) -> Fate | None:
         """The fate of an account that was never connected and never held anything: named, no more."""
         if self._case.seen is None or account_of(self._case.scope) is not None:
             return None
         listed = self.evidence.listed(account.name)
-        seen = self._case.seen.get(fold(account.name))
+        seen = self._case.seen.get(account.key)
         if listed is None or listed.connected is not False or any(look.rows for look in looks):
             return None
-        if account.closed or (seen is not None and (seen.ever_connected or seen.ever_held)):
+        was_there = seen is not None and (seen.ever_connected or seen.ever_held)
+        if account.closed or was_there or account.key in self.evidence.ever_connected:
             return None
         return Fate(
             account.name, Verdict.CANNOT_TELL, reason=Reason(Cause.NOT_CONNECTED), takes_headline=False
         )
 
-    def _proved(self, account: _Account, last: Look, proof: TwoReads, *, final: bool) -> _Finding:
+    def _proved(self, account: _Account, clear: list[Look], proof: TwoReads, *, final: bool) -> _Finding:
         """Two clean reads show nothing; now the listing, the name and the orders."""
-        objection = self._objection(account, last)
+        objection = self._objection(account, clear[-1])
         if objection is not None:
             verdict, reason = objection
             fate = Fate(account.name, verdict, reason=reason)
@@ -229,7 +273,7 @@ class FlattenProof:
             return _Finding(fate, pending=not final and reason.cause is not Cause.ALIAS, proof=proof)
         if self._was_nothing_open(account):
             return _Finding(Fate(account.name, Verdict.NOTHING_OPEN), pending=False, proof=proof)
-        orders = self.evidence.orders.get(fold(account.name))
+        orders = self.evidence.orders_since(account.name, clear[0].stamp.sent_at)
         if orders is None:
             fate = Fate(account.name, Verdict.FLAT_ORDERS_NOT_CHECKED)
             return _Finding(
@@ -248,34 +292,20 @@ class FlattenProof:
 
     def _objection(self, account: _Account, last: Look) -> tuple[Verdict, Reason] | None:
         """What stands against a proof that the positions alone would give."""
-        listing = self.evidence.listing
-        if listing is None or not listing.accounts:
-            return self._doubtful(Cause.NOTHING_LISTED)
+        absence = self.evidence.absence(account.name)
+        if absence is not None:
+            return self._unproved(*absence)
         listed = self.evidence.listed(account.name)
-        if listed is None or listing.flaws.spoil(account.name):
-            return self._doubtful(Cause.NOT_LISTED)
-        if listed.connected is False:
-            return Verdict.CANNOT_TELL, Reason(Cause.NOT_CONNECTED)
-        if listed.is_flat is False and not last.rows:
-            return Verdict.NOT_PROVED, Reason(Cause.FLAG_CONTRADICTS)
-        if self._is_unresolved_alias() and last.rows:
-            return Verdict.NOT_PROVED, Reason(Cause.ALIAS)
+        if listed is not None and listed.is_flat is False and not last.rows:
+            return self._unproved(Verdict.NOT_PROVED, Reason(Cause.FLAG_CONTRADICTS))
+        if self._is_unresolved_alias and last.rows:
+            return self._unproved(Verdict.NOT_PROVED, Reason(Cause.ALIAS))
         return None
 
-    def _doubtful(self, cause: Cause) -> tuple[Verdict, Reason]:
+    def _unproved(self, verdict: Verdict, reason: Reason) -> tuple[Verdict, Reason]:
+        """What is not proved is UNKNOWN where there was no usable answer either."""
         doubt = self._case.doubt
-        if doubt is not None:
-            return Verdict.UNKNOWN, doubt
-        return Verdict.CANNOT_TELL, Reason(cause)
-
-    def _is_unresolved_alias(self) -> bool:
-        """Whether the scope's instrument may mean another contract than the rows; the exact name is no alias."""
-        instrument = self._case.scope.instrument
-        if instrument is None or not is_alias(instrument):
-            return False
-        known = {row.instrument for rows in self._case.before.values() for row in rows}
-        known.update(row.instrument for row in self._closed())
-        return instrument.casefold() not in {name.casefold() for name in known if name is not None}
+        return (verdict, reason) if doubt is None else (Verdict.UNKNOWN, doubt)
 
     def _was_nothing_open(self, account: _Account) -> bool:
         """Whether it is known that there was nothing to close."""
@@ -285,31 +315,46 @@ class FlattenProof:
             return False
         receipt = self._case.receipt
         reported_none = receipt is not None and receipt.closed_positions is not None
-        return reported_none or (account.before is not None and self._case.before_is_fresh)
+        return reported_none or (account.before is not None and account.key in self._case.fresh)
 
     def _is_left_working(self, account: _Account, order: Order) -> bool:
-        """Whether a working order belongs to a watched pair; where none is known, to the scope."""
+        """Whether a working order may belong to a watched pair; where none is known, to the scope."""
         if not order.is_working:
             return False
         if order.instrument is None:
             return True
-        if account.watched:
-            return (fold(account.name), fold(order.instrument)) in account.watched
-        return not is_outside(self._case.scope, order.account, order.instrument, None)
+        if not account.watched:
+            return not is_outside(self._case.scope, order.account, order.instrument, None)
+        instrument = order.instrument
+        return any(may_be_same_instrument(instrument, watched) for _, watched in account.watched)
 
-    def _unread(self, account: _Account, proof: TwoReads, *, final: bool, has_clear: bool) -> _Finding:
+    def _unread(
+        self, account: _Account, looks: list[Look], clear: list[Look], proof: TwoReads, *, final: bool
+    ) -> _Finding:
         """Nothing open was seen, but not twice."""
-        doubt = self._case.doubt
-        reason = doubt or self.evidence.last_failure or Reason(Cause.READS_FAILED)
-        verdict = Verdict.UNKNOWN if doubt is not None else Verdict.NOT_PROVED
+        absence = None if self.evidence.listing is None else self.evidence.absence(account.name)
+        verdict, reason = self._unproved(*(absence or (Verdict.NOT_PROVED, self._why_unread(looks))))
+        wants_orders = (
+            bool(clear)
+            and not final
+            and self.evidence.orders_since(account.name, clear[0].stamp.sent_at) is None
+            and not self._was_nothing_open(account)
+        )
         fate = Fate(account.name, verdict, reason=reason)
-        wants_orders = has_clear and not final and fold(account.name) not in self.evidence.orders
-        wants_orders = wants_orders and not self._was_nothing_open(account)
         return _Finding(fate, pending=not final, proof=proof, wants_orders=wants_orders)
 
-    def _open(self, account: _Account, blocked: list[Look], last: Look, *, final: bool) -> _Finding:
+    def _why_unread(self, looks: list[Look]) -> Reason:
+        if any(not look.is_clean for look in looks):
+            return Reason(Cause.ROW_UNREADABLE)
+        if any(look.blocking for look in looks):
+            return Reason(Cause.READS_DISAGREE)
+        return self.evidence.last_failure or Reason(Cause.READS_FAILED)
+
+    # -- something is open ---
+
+    def _open(self, account: _Account, looks: list[Look], last: Look, *, final: bool) -> _Finding:
         """The newest read shows something open."""
-        over = self._overfilled(account, blocked)
+        over = self._overfilled(account, looks)
         if len(over) > 1:
             return _Finding(
                 Fate(account.name, Verdict.OVERFILLED, still_open=over[-1].blocking),
@@ -318,66 +363,68 @@ class FlattenProof:
             )
         if not final:
             fate = Fate(account.name, Verdict.STILL_OPEN, still_open=last.blocking)
-            return _Finding(fate, pending=True, wants_confirmation=bool(over))
-        clean = [look for look in blocked if look.is_clean]
-        rows = (clean[-1] if clean else last).blocking
-        verdict, reason = self._open_at_the_end(account, rows, is_clean=bool(clean))
-        return _Finding(Fate(account.name, verdict, still_open=rows, reason=reason), pending=False)
+            return _Finding(fate, pending=True, bad_news_at=over[0].stamp.answered_at if over else None)
+        clean = [look for look in looks if look.is_clean]
+        newest = clean[-1] if clean and clean[-1].blocking else last
+        verdict, reason = self._open_at_the_end(account, newest)
+        return _Finding(
+            Fate(account.name, verdict, still_open=newest.blocking, reason=reason), pending=False
+        )
 
-    def _overfilled(self, account: _Account, blocked: list[Look]) -> list[Look]:
+    def _overfilled(self, account: _Account, looks: list[Look]) -> list[Look]:
         """The newest run of clean reads that agree on an opposite position; two of them prove it."""
         run: list[Look] = []
-        for look in blocked:
-            opposite = {self._signature(row) for row in look.blocking if self._is_opposite(account, row)}
-            if not opposite or not look.is_clean:
-                run = run if not look.is_clean else []
+        agreed: _Rows = frozenset()
+        for look in looks:
+            if not look.is_clean:
                 continue
-            before = {self._signature(row) for row in run[-1].blocking} if run else set()
+            opposite = self._opposite(account, look)
+            if not opposite:
+                run = []
+                continue
             follows = bool(run) and look.stamp.sent_at >= run[-1].stamp.answered_at
-            run = [*run, look] if follows and opposite & before else [look]
+            run = [*run, look] if follows and opposite & agreed else [look]
+            agreed = opposite
         return run
+
+    def _opposite(self, account: _Account, look: Look) -> _Rows:
+        """The rows of a look on the other side of what was there; kept, as every judgement asks again."""
+        if not account.sides:
+            return frozenset()
+        known = account.opposite.get(id(look))
+        if known is None:
+            known = frozenset(
+                (row.pair, row.side, row.quantity) for row in look.blocking if self._is_opposite(account, row)
+            )
+            account.opposite[id(look)] = known
+        return known
 
     def _is_opposite(self, account: _Account, row: Position) -> bool:
         """Whether a row lies on the other side of what was there and was asked to be closed."""
-        if row.pair is None or row.side is None:
-            return False
-        was = account.sides.get(row.pair)
+        was = None if row.pair is None else account.sides.get(row.pair)
         asked = self._case.scope.side
         return was is not None and row.side is was.opposite and (asked is None or was is asked)
 
-    @staticmethod
-    def _signature(row: Position) -> tuple[Pair | None, Side | None, int | None]:
-        return (row.pair, row.side, row.quantity)
-
-    def _open_at_the_end(
-        self, account: _Account, rows: tuple[Position, ...], *, is_clean: bool
-    ) -> tuple[Verdict, Reason | None]:
+    def _open_at_the_end(self, account: _Account, newest: Look) -> tuple[Verdict, Reason | None]:
         asked = self._case.scope.side
-        if self._is_unresolved_alias():
-            return Verdict.NOT_PROVED, Reason(Cause.ALIAS)
-        if not is_clean:
-            return Verdict.NOT_PROVED, Reason(Cause.ROW_UNREADABLE)
-        open_rows = [
+        listed = self.evidence.listed(account.name)
+        if listed is not None and listed.connected is False:
+            return self._unproved(Verdict.CANNOT_TELL, Reason(Cause.NOT_CONNECTED))
+        if self._is_unresolved_alias:
+            return self._unproved(Verdict.NOT_PROVED, Reason(Cause.ALIAS))
+        if not newest.is_clean:
+            return self._unproved(Verdict.NOT_PROVED, Reason(Cause.ROW_UNREADABLE))
+        ended_at = self.evidence.ended_at
+        if ended_at is not None and newest.stamp.sent_at < ended_at - self._case.recent_s:
+            why = self.evidence.last_failure or Reason(Cause.READS_FAILED)
+            return self._unproved(Verdict.NOT_PROVED, why)
+        is_opposite = [self._is_opposite(account, row) for row in newest.blocking]
+        same_side = [
             row
-            for row in rows
-            if row.side is not None
-            and (asked is None or row.side is asked)
-            and not self._is_opposite(account, row)
+            for row, other_side in zip(newest.blocking, is_opposite, strict=True)
+            if not other_side and (asked is None or row.side is not asked.opposite)
         ]
-        if open_rows:
+        if same_side:
             return Verdict.STILL_OPEN, None
-        if any(self._is_opposite(account, row) for row in rows):
-            return Verdict.NOT_PROVED, Reason(Cause.READS_DISAGREE)
-        return Verdict.NOT_PROVED, Reason(Cause.OTHER_SIDE)
-
-    def _elsewhere(self) -> int | None:
-        newest = self.evidence.newest_clean()
-        if newest is None:
-            return None
-        accounts = {fold(account.name): account for account in self._accounts()}
-        return sum(
-            row.account is None
-            or fold(row.account) not in accounts
-            or not self._blocks(accounts[fold(row.account)], row)
-            for row in newest.positions
-        )
+        cause = Cause.READS_DISAGREE if any(is_opposite) else Cause.OTHER_SIDE
+        return self._unproved(Verdict.NOT_PROVED, Reason(cause))

@@ -9,7 +9,9 @@ from crosstrade_panel.trading.press import Phase, Press
 from crosstrade_panel.trading.watch import Picture
 
 _MOST_ATTEMPTS = 2
-_PROVED_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN})
+_PROVED = frozenset(
+    {Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.ORDERS_WORKING}
+)
 
 
 class Flatten:
@@ -42,12 +44,12 @@ class Flatten:
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             self._take(press, error.receipt)
             case = self._case(press, picture, receipt=error.receipt, doubt=error.reason, until=reverse_until)
-            return await self._verify(press, case, picture, Phase.CHECKING)
+            return await self._verify(press, case, Phase.CHECKING)
         desk.record.answer(press, receipt)
         press.sent_at, press.answered_at = receipt.sent_at, receipt.answered_at
         self._take(press, receipt)
         case = self._case(press, picture, receipt=receipt, until=reverse_until)
-        return await self._verify(press, case, picture, Phase.VERIFYING)
+        return await self._verify(press, case, Phase.VERIFYING)
 
     async def _send(self, press: Press) -> Receipt:
         """Send it; what provably never left goes out once more, over the other link."""
@@ -79,27 +81,32 @@ class Flatten:
         nothing_to_close: bool = False,
         until: float | None = None,
     ) -> FlattenCase:
+        pace = self._desk.pace
+        shown = picture.last_good(press.scope)
+        fresh_from = press.began_at - pace.fresh_s
         return FlattenCase(
             scope=press.scope,
-            before=picture.last_good(press.scope),
-            before_is_fresh=picture.is_fresh(press.began_at, self._desk.pace.fresh_s),
+            before={key: each.rows for key, each in shown.items()},
+            fresh=frozenset(key for key, each in shown.items() if each.stamp.sent_at >= fresh_from),
             seen=picture.seen if self._desk.has_past else None,
             receipt=receipt,
             doubt=doubt,
             nothing_to_close=nothing_to_close,
             prove_from=float("-inf") if until is None else until,
-            gap_s=self._desk.pace.second_read_s,
+            gap_s=pace.second_read_s,
+            recent_s=pace.read_least_deadline_s,
         )
 
-    async def _verify(self, press: Press, case: FlattenCase, picture: Picture, phase: Phase) -> Outcome:
+    async def _verify(self, press: Press, case: FlattenCase, phase: Phase) -> Outcome:
         desk = self._desk
         desk.change(press, phase)
-        judgement = await self._judge(press, case, picture)
+        judgement = await self._judge(press, case)
         verdict, reason = _headline(case, judgement)
-        proved_at = judgement.proved_at if verdict in _PROVED_FLAT else None
+        # Where one account keeps the others from a good end, the press ended when the reading did.
+        proved_at = judgement.proved_at if verdict in _PROVED else None
         return Outcome(
             verdict,
-            desk.clock.now() if judgement.proved_at is None else desk.wall_time(judgement.proved_at),
+            desk.clock.now() if proved_at is None else desk.wall_time(proved_at),
             fates=judgement.fates,
             reason=reason,
             warning="" if case.receipt is None else case.receipt.warning,
@@ -108,25 +115,31 @@ class Flatten:
             orders_checked=judgement.orders_checked,
         )
 
-    async def _judge(self, press: Press, case: FlattenCase, picture: Picture) -> Judgement:
+    async def _judge(self, press: Press, case: FlattenCase) -> Judgement:
         pace = self._desk.pace
         earliest = next(at for at in (press.answered_at, press.sent_at, press.began_at) if at is not None)
-        proof = FlattenProof(case, Evidence(earliest, picture.last_epochs()))
-        return await self._desk.verify(press, proof, until=case.prove_from + pace.second_read_s + pace.stretch_s)
+        until = case.prove_from + pace.second_read_s + pace.stretch_s
+        return await self._desk.verify(press, FlattenProof(case, Evidence(earliest)), until=until)
 
     async def _refused(self, press: Press, picture: Picture, error: RefusedError) -> Outcome:
         """The state is read all the same; "no position" with proof is as good as nothing open."""
         if error.reason.cause is not Cause.NO_POSITION:
             return self._desk.refused(press, error.reason, await self._desk.look(press))
         case = self._case(press, picture, nothing_to_close=True)
-        proved = await self._verify(press, case, picture, Phase.VERIFYING)
+        proved = await self._verify(press, case, Phase.VERIFYING)
         if proved.verdict is Verdict.NOTHING_OPEN:
             return proved
         fates = tuple(
             Fate(fate.account, Verdict.REFUSED, still_open=fate.still_open, reason=error.reason)
             for fate in proved.fates
         )
-        return Outcome(Verdict.REFUSED, proved.at, fates=fates, reason=error.reason)
+        return Outcome(
+            Verdict.REFUSED,
+            self._desk.clock.now(),
+            fates=fates,
+            reason=error.reason,
+            elsewhere_open=proved.elsewhere_open,
+        )
 
 
 def _headline(case: FlattenCase, judgement: Judgement) -> tuple[Verdict, Reason | None]:
@@ -136,7 +149,7 @@ def _headline(case: FlattenCase, judgement: Judgement) -> tuple[Verdict, Reason 
         general = Verdict.CANNOT_TELL if case.doubt is None else Verdict.UNKNOWN
         if worst is None or general.rank < worst.rank:
             return general, case.doubt or judgement.scope_reason or Reason(Cause.NOT_CONNECTED)
-    reason = next((fate.reason for fate in judgement.fates if fate.verdict is worst and fate.takes_headline), None)
-    return worst, reason
+    counting = (fate for fate in judgement.fates if fate.takes_headline)
+    return worst, next((fate.reason for fate in counting if fate.verdict is worst), None)
 
 

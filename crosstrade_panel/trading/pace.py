@@ -42,5 +42,6 @@ class Pace:
         scaled: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
-            scaled[each.name] = tuple(x * factor for x in value) if isinstance(value, tuple) else value * factor
+            is_many = isinstance(value, tuple)
+            scaled[each.name] = tuple(each_s * factor for each_s in value) if is_many else value * factor
         return replace(self, **scaled)

@@ -123,7 +123,7 @@ class EntryKind(Enum):
     ACKNOWLEDGED = "acknowledged"
 
 
-Fact: TypeAlias = "None | bool | int | float | str | list[Fact] | dict[str, Fact]"
+Fact: TypeAlias = "bool | int | float | str | list[Fact] | dict[str, Fact] | None"
 
 
 @dataclass(frozen=True, slots=True)

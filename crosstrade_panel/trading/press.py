@@ -26,7 +26,9 @@ class Phase(Enum):
 class Press:
     """One completed gesture and what has become of it so far. Times are monotonic seconds.
 
-    `shows` is what the last read since the press listed in its scope: one read, not proof.
+    `shows` is what the last read since the press listed in its scope: one read, not proof; None before
+    the first.
+    `read_since_answer`: a read answered that was sent after the answer, or after the sending without one.
     """
 
     id: str
@@ -69,7 +71,7 @@ class Lock(Enum):
     FREE = "free"
     LOCKED = "locked"
     AGAIN = "again"
-    """A press of that scope is unresolved, and long enough ago: by hold, saying that the first may still act."""
+    """A press of that scope is unresolved, and long enough ago: by hold, saying `the first may still act`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,12 @@ class PressBook:
     def open(self, press: Press) -> None:
         """Enter a press. Old ones that are over are dropped."""
         self._presses.append(press)
-        over = [each for each in self._presses if not each.is_unresolved]
+        over = [
+            each
+            for each in self._presses
+            # A reverse that the trader acknowledged may still place its entry.
+            if not each.is_unresolved and not (each.is_reverse and press.began_at < self._reverse_end(each))
+        ]
         for each in over[:-_KEPT]:
             self._presses.remove(each)
 
@@ -148,7 +155,8 @@ class PressBook:
         if not press.is_unresolved:
             return Lock.FREE
         sent_at = press.began_at if press.sent_at is None else press.sent_at
-        if press.read_since_answer or now >= sent_at + self._pace.most_lock_s:
+        was_answered_and_read = press.answered_at is not None and press.read_since_answer
+        if was_answered_and_read or now >= sent_at + self._pace.most_lock_s:
             return Lock.AGAIN
         return Lock.LOCKED
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from crosstrade_panel.domain.outcome import Outcome, Reason
 from crosstrade_panel.domain.scope import account_of
-from crosstrade_panel.domain.snapshot import AccountsRead, Order, OrdersRead, Position, PositionsRead
+from crosstrade_panel.domain.snapshot import AccountsRead, Order, Position, PositionsRead
 from crosstrade_panel.trading.ports import Clock, Entry, EntryKind, Fact, Journal, Receipt
 from crosstrade_panel.trading.press import Press
 from crosstrade_panel.trading.verify import FailedRead, Read
@@ -163,7 +163,7 @@ def read_facts(read: Read) -> dict[str, Fact]:
             facts: dict[str, Fact] = {"source": read.source.value, "positions": rows}
         case AccountsRead():
             facts = {"source": "accounts", "accounts": [account.name for account in read.accounts]}
-        case OrdersRead():
+        case _:  # the orders
             working: list[Fact] = [order_facts(order) for order in read.orders if order.is_working]
             facts = {"source": "orders", "account": read.account, "working": working}
     spoiled: list[Fact] = [*sorted(read.flaws.accounts)]

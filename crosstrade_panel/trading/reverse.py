@@ -6,6 +6,7 @@ from crosstrade_panel.domain.names import same_instrument
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import OneAccount, Side
 from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope
+from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.evidence import Evidence
 from crosstrade_panel.trading.ports import (
@@ -94,30 +95,27 @@ class Reverse:
             desk.record.failure(press, "unknown", error.reason)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             press.order_ids = () if error.receipt is None else error.receipt.order_ids
-            case = ReverseCase(ticket, error.receipt, error.reason, desk.pace.second_read_s)
+            case = self._case(ticket, error.receipt, error.reason)
             return await self._verify(press, case, Phase.CHECKING)
         desk.record.answer(press, receipt)
         press.sent_at, press.answered_at = receipt.sent_at, receipt.answered_at
         press.order_ids = receipt.order_ids
-        return await self._verify(press, self._case(press, receipt), Phase.VERIFYING)
+        return await self._verify(press, self._case(ticket, receipt, None), Phase.VERIFYING)
 
-    def _case(self, press: Press, receipt: Receipt) -> ReverseCase:
-        ticket = press.ticket
-        if ticket is None:
-            raise AssertionError  # pragma: no cover - checked where the press began
-        return ReverseCase(ticket, receipt, None, self._desk.pace.second_read_s)
+    def _case(self, ticket: ReverseTicket, receipt: Receipt | None, doubt: Reason | None) -> ReverseCase:
+        pace = self._desk.pace
+        return ReverseCase(ticket, receipt, doubt, pace.second_read_s, pace.read_least_deadline_s)
 
     async def _verify(self, press: Press, case: ReverseCase, phase: Phase) -> Outcome:
         desk = self._desk
-        epochs = desk.watch.picture().last_epochs()
         desk.change(press, phase)
         earliest = next(at for at in (press.answered_at, press.sent_at, press.began_at) if at is not None)
-        judgement = await desk.verify(press, ReverseProof(case, Evidence(earliest, epochs)))
+        judgement = await desk.verify(press, ReverseProof(case, Evidence(earliest)))
         fate = judgement.fates[0]
         proved = judgement.proved_at if fate.verdict is Verdict.REVERSED else None
         return Outcome(
             fate.verdict,
-            desk.clock.now() if judgement.proved_at is None else desk.wall_time(judgement.proved_at),
+            desk.clock.now() if proved is None else desk.wall_time(proved),
             fates=judgement.fates,
             reason=fate.reason,
             warning="" if case.receipt is None else case.receipt.warning,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crosstrade_panel.domain.names import fold
+from crosstrade_panel.domain.names import same_instrument
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, is_outside
 from crosstrade_panel.domain.snapshot import Order, OrdersRead, Position
@@ -13,12 +13,17 @@ from crosstrade_panel.trading.ports import Receipt
 
 @dataclass(frozen=True, slots=True)
 class ReverseCase:
-    """What is known of a reverse when its verification begins. `doubt`: why there is no usable answer."""
+    """What is known of a reverse when its verification begins.
+
+    `doubt`: why there is no usable answer. `recent_s`: how old, when the reading ends, a read may be that
+    shows another side or size.
+    """
 
     ticket: ReverseTicket
     receipt: Receipt | None = None
     doubt: Reason | None = None
     gap_s: float = 1.0
+    recent_s: float = 3.0
 
 
 class ReverseProof:
@@ -33,15 +38,17 @@ class ReverseProof:
     def judge(self, *, final: bool) -> Judgement:
         """What the reads amount to; `final` when no further read will come."""
         looks = self.evidence.looks(self._pair.account, self._is_in_pair)
-        clean = [look for look in looks if look.is_clean]
-        run = _last_run(clean)
-        # A read that is not clean proves nothing, but a row in it that contradicts the newest run breaks it.
-        newest = looks[-1] if looks else None
-        broken = bool(newest and run and not newest.is_clean and _shape(newest) != _shape(run[-1]) and newest.blocking)
-        proof = TwoReads() if broken else self._two(run)
+        run = _last_run(looks)
+        proof = two_reads(
+            run,
+            gap_s=self._case.gap_s,
+            not_before=float("-inf"),
+            other_failed=self.evidence.other_failed,
+        )
         verdict, reason, settled = self._decide(run, proof, final=final)
-        entry = self._entry()
-        rows = run[-1].blocking if run else (newest.blocking if newest else ())
+        orders = self._orders(run)
+        entry = self._entry(orders)
+        rows = run[-1].blocking if run else (looks[-1].blocking if looks else ())
         fate = Fate(
             self._pair.account,
             verdict,
@@ -50,64 +57,81 @@ class ReverseProof:
             reason=reason,
         )
         first = proof.first if not settled and not proof.is_proved else None
-        wants_orders = not settled and bool(run) and not self._is_as_expected(run[-1]) and self._entry_id() is not None
+        wants_orders = (
+            not settled
+            and bool(run)
+            and self._old_side_is_gone(run[-1])
+            and not self._is_as_expected(run[-1])
+            and self._entry_id() is not None
+        )
         return Judgement(
             fates=(fate,),
             settled=settled,
             candidate_at=None if first is None else first.stamp.answered_at,
             candidate_source=None if first is None else first.source,
             wants_listing=self.evidence.listing is None,
-            orders_wanted=(self._pair.account,) if wants_orders else (),
+            orders_wanted=(self._reported_name(),) if wants_orders else (),
             proved_at=None if proof.second is None else proof.second.stamp.answered_at,
         )
 
-    def _two(self, run: list[Look]) -> TwoReads:
-        return two_reads(
-            run,
-            gap_s=self._case.gap_s,
-            not_before=float("-inf"),
-            other_failed=self.evidence.other_failed,
-        )
-
-    def _decide(self, run: list[Look], proof: TwoReads, *, final: bool) -> tuple[Verdict, Reason | None, bool]:
+    def _decide(
+        self, run: list[Look], proof: TwoReads, *, final: bool
+    ) -> tuple[Verdict, Reason | None, bool]:
         """The verdict so far, its reason, and whether it is settled."""
-        if not run:
-            verdict, reason = self._unproved(Reason(Cause.READS_FAILED))
-            return verdict, reason, final
-        last = run[-1]
         if not proof.is_proved:
-            verdict, reason = self._unproved(Reason(Cause.READS_DISAGREE if len(run) == 1 else Cause.READS_FAILED))
-            return verdict, reason, final
-        objection = self._objection()
-        if objection is not None:
-            return (*objection, final)
+            return (*self._not_read_twice(run), final)
+        absence = self.evidence.absence(self._pair.account)
+        if absence is not None:
+            return (*self._unproved(*absence), final)
+        last = run[-1]
         if self._is_as_expected(last):
             return Verdict.REVERSED, None, True
-        entry = self._entry()
-        if self._old_side_is_gone(last) and entry is not None and entry.is_working:
-            return Verdict.REVERSE_WORKING, None, final or self._case.ticket.order_type.needs_limit_price or (
-                self._case.ticket.order_type.needs_stop_price
-            )
-        if self._case.doubt is not None and not self._old_side_is_gone(last):
-            return Verdict.UNKNOWN, self._case.doubt, final
-        entry_is_over = entry is not None and not entry.is_working
-        return Verdict.REVERSE_MISMATCH, None, final or (entry_is_over and not last.blocking)
+        orders = self._orders(run)
+        entry = self._entry(orders)
+        if self._old_side_is_gone(last):
+            if entry is not None and entry.is_working:
+                # A market order works on only until it is filled: that may come yet.
+                return Verdict.REVERSE_WORKING, None, final or self._rests
+            if not last.blocking and entry is not None and _is_given_up(entry):
+                return Verdict.REVERSE_MISMATCH, None, True
+        if not final:
+            # Two reads agree on what is not asked for, but the reverse may not be through with it.
+            return (*self._unproved(Verdict.NOT_PROVED, Reason(Cause.READS_DISAGREE)), False)
+        if self._may_still_enter(last, orders):
+            return (*self._unproved(Verdict.NOT_PROVED, Reason(Cause.READS_FAILED)), True)
+        return Verdict.REVERSE_MISMATCH, None, True
 
-    def _unproved(self, reason: Reason) -> tuple[Verdict, Reason]:
+    @property
+    def _rests(self) -> bool:
+        """Whether the entry is meant to work for a while."""
+        kind = self._case.ticket.order_type
+        return kind.needs_limit_price or kind.needs_stop_price
+
+    def _may_still_enter(self, last: Look, orders: OrdersRead | None) -> bool:
+        """Whether the reverse may not be through: an old read, no answer, a resting entry not looked for."""
+        ended_at = self.evidence.ended_at
+        if ended_at is not None and last.stamp.sent_at < ended_at - self._case.recent_s:
+            return True
         if self._case.doubt is not None:
-            return Verdict.UNKNOWN, self._case.doubt
-        return Verdict.NOT_PROVED, self.evidence.last_failure or reason
+            return self._rests or not last.blocking or not self._old_side_is_gone(last)
+        return self._rests and orders is None and self._old_side_is_gone(last)
 
-    def _objection(self) -> tuple[Verdict, Reason] | None:
-        listing = self.evidence.listing
+    def _not_read_twice(self, run: list[Look]) -> tuple[Verdict, Reason]:
+        absence = None if self.evidence.listing is None else self.evidence.absence(self._pair.account)
+        if absence is not None:
+            return self._unproved(*absence)
+        cause = Cause.READS_DISAGREE if run and self.evidence.last_failure is None else Cause.READS_FAILED
+        return self._unproved(Verdict.NOT_PROVED, self.evidence.last_failure or Reason(cause))
+
+    def _unproved(self, verdict: Verdict, reason: Reason) -> tuple[Verdict, Reason]:
+        """What is not proved is UNKNOWN where there was no usable answer either."""
+        doubt = self._case.doubt
+        return (verdict, reason) if doubt is None else (Verdict.UNKNOWN, doubt)
+
+    def _reported_name(self) -> str:
+        """The account's name as the API spells it."""
         listed = self.evidence.listed(self._pair.account)
-        if listing is None or listed is None or listing.flaws.spoil(self._pair.account):
-            cause = Cause.NOTHING_LISTED if listing is None or not listing.accounts else Cause.NOT_LISTED
-            doubt = self._case.doubt
-            return (Verdict.UNKNOWN, doubt) if doubt is not None else (Verdict.CANNOT_TELL, Reason(cause))
-        if listed.connected is False:
-            return Verdict.CANNOT_TELL, Reason(Cause.NOT_CONNECTED)
-        return None
+        return self._pair.account if listed is None else listed.name
 
     def _is_in_pair(self, row: Position) -> bool:
         return not is_outside(self._pair, row.account, row.instrument, None)
@@ -117,7 +141,8 @@ class ReverseProof:
         if len(look.blocking) != 1:
             return False
         row = look.blocking[0]
-        return row.side is ticket.entering and row.quantity == ticket.quantity
+        is_this_one = row.instrument is not None and same_instrument(row.instrument, ticket.instrument)
+        return is_this_one and row.side is ticket.entering and row.quantity == ticket.quantity
 
     def _old_side_is_gone(self, look: Look) -> bool:
         return all(row.side is self._case.ticket.entering for row in look.blocking)
@@ -126,23 +151,37 @@ class ReverseProof:
         receipt = self._case.receipt
         return receipt.order_ids[0] if receipt is not None and receipt.order_ids else None
 
-    def _entry(self) -> Order | None:
-        """The entry as the newest clean order read lists it; None when it is not there or was not looked for."""
-        read: OrdersRead | None = self.evidence.orders.get(fold(self._pair.account))
-        if read is None:
+    def _orders(self, run: list[Look]) -> OrdersRead | None:
+        """The newest clean read of the orders since the positions are what they are now."""
+        return self.evidence.orders_since(self._pair.account, run[0].stamp.sent_at) if run else None
+
+    def _entry(self, orders: OrdersRead | None) -> Order | None:
+        """The entry as that read lists it; None when it is not there or was not looked for."""
+        wanted = self._entry_id()
+        if orders is None or wanted is None:
             return None
-        return next((order for order in read.orders if order.order_id == self._entry_id()), None)
+        return next((order for order in orders.orders if order.order_id == wanted), None)
+
+
+def _is_given_up(entry: Order) -> bool:
+    """Whether the entry ended without a fill; a filled one may only be ahead of the positions."""
+    state = None if entry.state is None else entry.state.casefold()
+    return state in {"cancelled", "rejected"} and not entry.filled
 
 
 def _shape(look: Look) -> frozenset[tuple[object, ...]]:
     return frozenset((row.pair, row.side, row.quantity) for row in look.blocking)
 
 
-def _last_run(clean: list[Look]) -> list[Look]:
-    """The newest looks that all show the same rows."""
+def _last_run(looks: list[Look]) -> list[Look]:
+    """The newest clean looks that all show the same rows.
+
+    A look that is not clean proves nothing, but a row in it that the run does not have breaks the run.
+    """
     run: list[Look] = []
-    for look in reversed(clean):
-        if run and _shape(look) != _shape(run[0]):
+    for look in reversed(looks):
+        if look.is_clean and (not run or _shape(look) == _shape(run[0])):
+            run.insert(0, look)
+        elif look.is_clean or (look.blocking and (not run or _shape(look) != _shape(run[0]))):
             break
-        run.insert(0, look)
     return run

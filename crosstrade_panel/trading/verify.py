@@ -66,6 +66,7 @@ class Verification:
         self._under_way: dict[asyncio.Task[None], Source] = {}
         self._began = clock.monotonic()
         self._end = max(self._began + pace.window_s, until)
+        self._last_end = self._end + pace.stretch_s + pace.read_least_deadline_s
         self._looks = [self._began + look for look in pace.looks_s]
         self._positions_sent_at = _LONG_AGO
         self._listing_sent_at = _LONG_AGO
@@ -82,8 +83,12 @@ class Verification:
                 if judgement.settled:
                     return judgement
                 now = self._clock.monotonic()
-                if now >= self._end and not self._may_stretch(judgement):
-                    return self._proof.judge(final=True)
+                if now >= self._end and not self._look_is_due(now) and not self._may_stretch(judgement, now):
+                    if self._positions_under_way() == 0 or now >= self._last_end:
+                        return self._conclude(now)
+                    # The last look is under way: its answer belongs to the window.
+                    await self._until_read(self._last_end - now)
+                    continue
                 for due_at, start in self._plan(judgement):
                     if due_at <= now and self._budget_wait(now) <= 0:
                         start(now)
@@ -92,12 +97,31 @@ class Verification:
             # Reads still under way belong to the watch: cancelling them would cost a warm link.
             self._watch.end_verifying()
 
-    def _may_stretch(self, judgement: Judgement) -> bool:
-        """A first clean read near the end gets its second one."""
-        if self._stretched or (judgement.candidate_at is None and not judgement.wants_confirmation):
+    def _conclude(self, now: float) -> Judgement:
+        """The last word; a read that comes later is no part of it."""
+        self._proof.evidence.ended_at = now
+        judgement = self._proof.judge(final=True)
+        self._on_judgement(judgement)
+        return judgement
+
+    def _look_is_due(self, now: float) -> bool:
+        """Whether the look that ends the window is still to be made."""
+        return (
+            bool(self._looks)
+            and self._looks[0] <= now
+            and self._positions_under_way() < _MOST_UNDER_WAY
+            and self._budget_wait(now) <= 0
+        )
+
+    def _positions_under_way(self) -> int:
+        return sum(source in READ_SOURCES for source in self._under_way.values())
+
+    def _may_stretch(self, judgement: Judgement, now: float) -> bool:
+        """A first clean read near the end gets its second one; so does bad news."""
+        if self._stretched or (judgement.candidate_at is None and judgement.bad_news_at is None):
             return False
         self._stretched = True
-        self._end += self._pace.stretch_s
+        self._end = min(now + self._pace.stretch_s, self._last_end)
         return True
 
     def _plan(self, judgement: Judgement) -> list[tuple[float, Callable[[float], None]]]:
@@ -126,18 +150,19 @@ class Verification:
         return [*plan, (due_at, read_orders)]
 
     def _positions_due(self, judgement: Judgement) -> float:
-        under_way = sum(source in READ_SOURCES for source in self._under_way.values())
+        under_way = self._positions_under_way()
         if under_way >= _MOST_UNDER_WAY:
             return _NEVER
-        half_a_gap_later = self._positions_sent_at + self._pace.second_read_s / 2
-        due = [self._looks[0] if self._looks else half_a_gap_later]
-        if judgement.wants_confirmation and not under_way:
-            # At once, but not in a storm when reads fail at once too.
-            due.append(self._positions_sent_at + self._pace.second_read_s / 20)
+        sent_at, gap_s = self._positions_sent_at, self._pace.second_read_s
+        half_a_gap_later = sent_at + gap_s / 2
+        # Past the last look only what a longer window was given for: rarely.
+        due = [self._looks[0] if self._looks else sent_at + 2 * gap_s]
+        if judgement.bad_news_at is not None and not under_way:
+            # At once; asked already and not confirmed by it: once more, but never in a storm.
+            due.append(half_a_gap_later if sent_at > judgement.bad_news_at else sent_at + gap_s / 20)
         if judgement.candidate_at is not None:
-            second_at = judgement.candidate_at + self._pace.second_read_s
-            # Sent already and not settled by it: once more, but never in a storm.
-            due.append(half_a_gap_later if self._positions_sent_at >= second_at else second_at)
+            second_at = max(judgement.candidate_at + gap_s, judgement.second_from)
+            due.append(half_a_gap_later if sent_at >= second_at else second_at)
         return min(due)
 
     def _listing_due(self, judgement: Judgement) -> float:
@@ -165,7 +190,11 @@ class Verification:
         """Until a read comes back or the next one is due."""
         now = self._clock.monotonic()
         due_at = min(due_at for due_at, _ in self._plan(judgement))
-        pause_s = min(max(due_at - now, self._budget_wait(now)), self._end - now)
+        until = self._end if now < self._end else self._last_end
+        await self._until_read(min(max(due_at - now, self._budget_wait(now)), until - now))
+
+    async def _until_read(self, pause_s: float) -> None:
+        """Until a read comes back, or so long."""
         if self._under_way:
             await asyncio.wait(
                 self._under_way, timeout=max(pause_s, 0.0), return_when=asyncio.FIRST_COMPLETED

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Reason
@@ -16,12 +18,16 @@ from crosstrade_panel.domain.snapshot import (
     Position,
     PositionsRead,
     Source,
-    find_account,
+    Stamp,
 )
 from crosstrade_panel.trading.budget import BACKGROUND_LEAVES, Budget
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import Clock, Gateway, ReadFailedError
 from crosstrade_panel.trading.roster import Roster, Seen
+
+_log = logging.getLogger(__name__)
+
+_Read = TypeVar("_Read", PositionsRead, AccountsRead, OrdersRead)
 
 _KEPT_READS = 8
 _MOST_UNDER_WAY = 2
@@ -43,29 +49,35 @@ class Picture:
     reads: tuple[PositionsRead, ...]
     seen: Mapping[str, Seen]
 
-    def last_good(self, scope: Scope) -> Mapping[str, tuple[Position, ...]]:
+    def last_good(self, scope: Scope) -> Mapping[str, "Shown"]:
         """What the newest good read showed for each account in scope, by folded name; absent: not known."""
         wanted = account_of(scope)
-        names = [wanted] if wanted is not None else [seen.name for seen in self.seen.values()]
-        found: dict[str, tuple[Position, ...]] = {}
-        for name in names:
-            for read in reversed(self.reads):
-                if not read.flaws.spoil(name) and _speaks_of(read, name):
-                    found[fold(name)] = read.of(name)
-                    break
+        missing = set(self.seen) if wanted is None else {fold(wanted)}
+        found: dict[str, Shown] = {}
+        for read in reversed(self.reads):
+            if not missing:
+                break
+            if read.flaws.everything is not None:
+                continue
+            # A snapshot speaks only of the accounts that it lists.
+            listed = None if read.accounts is None else {fold(account.name) for account in read.accounts}
+            told = missing - read.flaws.accounts
+            told = told if listed is None else told & listed
+            rows: dict[str, list[Position]] = {key: [] for key in told}
+            for row in read.positions:
+                if row.account is not None and fold(row.account) in told:
+                    rows[fold(row.account)].append(row)
+            found |= {key: Shown(tuple(each), read.stamp) for key, each in rows.items()}
+            missing -= told
         return found
 
-    def is_fresh(self, now: float, most_s: float) -> bool:
-        """Whether the newest read is no older than that."""
-        return bool(self.reads) and now - self.reads[-1].stamp.sent_at <= most_s
 
-    def last_epochs(self) -> Mapping[Source, int]:
-        """The server's own time in the newest read of each endpoint that gave one."""
-        epochs: dict[Source, int] = {}
-        for read in self.reads:
-            if read.stamp.epoch_ms is not None:
-                epochs[read.source] = max(read.stamp.epoch_ms, epochs.get(read.source, 0))
-        return epochs
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The open rows of one account in one good read, and when that was made."""
+
+    rows: tuple[Position, ...]
+    stamp: Stamp
 
 
 class Watch:
@@ -86,6 +98,7 @@ class Watch:
         self.latest: PositionsRead | None = None
         self.accounts: tuple[Account, ...] = ()
         self._recent: deque[PositionsRead] = deque(maxlen=_KEPT_READS)
+        self._epochs: dict[Source, int] = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self._verifying = 0
         self._wake = asyncio.Event()
@@ -100,7 +113,7 @@ class Watch:
         call = self._gateway.snapshot if source is Source.SNAPSHOT else self._gateway.positions
         self.budget.spend(self._clock.monotonic())
         try:
-            read = await call()
+            read = self._dated(await _foreseen(call()))
         except ReadFailedError as error:
             self._note_failure(error.reason)
             raise
@@ -115,7 +128,7 @@ class Watch:
         """
         self.budget.spend(self._clock.monotonic())
         try:
-            read = await self._gateway.accounts()
+            read = await _foreseen(self._gateway.accounts())
         except ReadFailedError as error:
             self._note_failure(error.reason)
             raise
@@ -133,7 +146,7 @@ class Watch:
         """
         self.budget.spend(self._clock.monotonic())
         try:
-            read = await self._gateway.orders(account)
+            read = await _foreseen(self._gateway.orders(account))
         except ReadFailedError as error:
             # An add-on may not know this call at all: that says nothing of the link.
             self._back_off(error.reason)
@@ -143,7 +156,8 @@ class Watch:
 
     def picture(self) -> "Picture":
         """What is known at this moment; cheap, so that a press can keep it."""
-        return Picture(tuple(self._recent), self.roster.copy())
+        reads = sorted(self._recent, key=lambda read: read.stamp.sent_at)
+        return Picture(tuple(reads), self.roster.copy())
 
     def age_s(self) -> float | None:
         """How old the newest picture is, from when it was asked for; None without one."""
@@ -198,9 +212,11 @@ class Watch:
         now = self._clock.monotonic()
         pause_s = max(self._cadence_s(), self.budget.wait_s(now, BACKGROUND_LEAVES))
         self._wake.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause_s):
-                await self._wake.wait()
+        timer = asyncio.get_running_loop().call_later(pause_s, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     def _cadence_s(self) -> float:
         if self.is_hidden:
@@ -213,12 +229,26 @@ class Watch:
         self.failing = None
         self._recent.append(read)
         self.roster.observe_positions(read)
-        if read.flaws.everything is None:
-            if self.latest is None or read.stamp.sent_at >= self.latest.stamp.sent_at:
-                self.latest = read
+        is_newest = self.latest is None or read.stamp.sent_at >= self.latest.stamp.sent_at
+        if read.flaws.everything is None and is_newest:
+            self.latest = read
             if read.accounts is not None:
                 self.accounts = read.accounts
         self._tell()
+
+    def _dated(self, read: PositionsRead) -> PositionsRead:
+        """The read, spoiled where the server's own time in it is not newer than in the one before.
+
+        It is then an old picture served again. Looked at here, where every read passes, of a press or not.
+        """
+        epoch, newest = read.stamp.epoch_ms, self._epochs.get(read.source)
+        if epoch is None:
+            return read
+        if newest is None or epoch > newest:
+            self._epochs[read.source] = epoch
+            return read
+        why = read.flaws.everything or "the server's time is that of an earlier read"
+        return replace(read, flaws=replace(read.flaws, everything=why))
 
     def _note_failure(self, reason: Reason) -> None:
         now = self._clock.monotonic()
@@ -236,6 +266,15 @@ class Watch:
             listener()
 
 
-def _speaks_of(read: PositionsRead, name: str) -> bool:
-    """Whether a read says anything of an account: a snapshot speaks only of those that it lists."""
-    return read.accounts is None or find_account(read.accounts, name) is not None
+async def _foreseen(call: Awaitable[_Read]) -> _Read:
+    """A read that fails in no other way than the port says.
+
+    A mistake of ours in a read must neither end the watch nor turn a refusal into a doubt.
+    """
+    try:
+        return await call
+    except ReadFailedError:
+        raise
+    except Exception as error:
+        _log.exception("a read failed in a way that is not foreseen")
+        raise ReadFailedError(Reason(Cause.INTERNAL)) from error

@@ -1,15 +1,13 @@
 """The outcome banners: the last press on top, unresolved ones stacked beneath."""
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtWidgets import QFrame, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.fit import WrapLabel
 from crosstrade_panel.ui.theme import SYMBOLS
 from crosstrade_panel.ui.view import BannerView, Tone
-
-MOST_HEIGHT = 190
 
 
 class BannerCard(QFrame):
@@ -76,93 +74,59 @@ class BannerCard(QFrame):
         self.acknowledged.emit(self._view.press_id)
 
 
-class _Stack(QWidget):
-    """The cards; says when their room changed.
-
-    Signals:
-        room_changed: the layout has to be asked again.
-    """
-
-    room_changed = Signal()
-
-    def event(self, event: QEvent) -> bool:
-        done = super().event(event)
-        if event.type() is QEvent.Type.LayoutRequest:
-            self.room_changed.emit()
-        return done
-
-
-class BannerArea(QScrollArea):
-    """A place of its own for all banners; it scrolls rather than push what lies beneath out of the window.
+class BannerArea(QWidget):
+    """All banners, the newest on top; the part of the window that it lies in scrolls.
 
     Signals:
         acknowledged: the press id.
+        press_arrived: a press is shown that was not there before.
     """
 
     acknowledged = Signal(str)
+    press_arrived = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: dict[str, BannerCard] = {}
         self._shown: tuple[BannerView, ...] = ()
-        self._inside = _Stack()
-        self._inside.room_changed.connect(self._fit_height)
-        self._column = QVBoxLayout(self._inside)
+        self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(5)
-        self.setWidget(self._inside)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.viewport().setAutoFillBackground(False)
-        self._inside.setAutoFillBackground(False)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(0)
+        self.hide()
 
     def show_banners(self, banners: tuple[BannerView, ...]) -> None:
         """Show these, in this order; a press keeps its card."""
         if banners == self._shown:
             return
-        self._announce(banners)
-        self._shown = banners
+        before, self._shown = self._shown, banners
         wanted = {view.press_id for view in banners}
         for press_id in [each for each in self._cards if each not in wanted]:
             card = self._cards.pop(press_id)
             self._column.removeWidget(card)
             card.hide()
             card.deleteLater()
+        is_new = False
         for place, view in enumerate(banners):
-            card = self._cards.get(view.press_id) or self._add(view)
+            if view.press_id not in self._cards:
+                is_new = True
+                self._add(view)
+            card = self._cards[view.press_id]
             card.show_banner(view)
             if self._column.indexOf(card) != place:
                 self._column.insertWidget(place, card)
+        self.setVisible(bool(banners))
         self.setAccessibleDescription(banners[0].title if banners else "")
-        self._fit_height()
+        self._announce(before)
+        if is_new:
+            self.press_arrived.emit()
 
-    def _add(self, view: BannerView) -> BannerCard:
+    def _add(self, view: BannerView) -> None:
         card = BannerCard(view)
         card.acknowledged.connect(self.acknowledged)
         self._cards[view.press_id] = card
-        return card
 
-    def _announce(self, banners: tuple[BannerView, ...]) -> None:
-        before = {view.press_id: view.title for view in self._shown}
-        for view in banners:
-            if before.get(view.press_id) != view.title:
-                event = QAccessibleAnnouncementEvent(self, view.title)
-                QAccessible.updateAccessibility(event)
-
-    def _fit_height(self) -> None:
-        width = self.viewport().width()
-        wanted = self._column.heightForWidth(width) if self._shown else 0
-        height = min(max(wanted, 0), MOST_HEIGHT)
-        if self.maximumHeight() != height:
-            self.setFixedHeight(height)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit_height()
-
-    def sizeHint(self) -> QSize:
-        return QSize(100, self.maximumHeight())
+    def _announce(self, before: tuple[BannerView, ...]) -> None:
+        said = {view.press_id: view.title for view in before}
+        for view in self._shown:
+            if said.get(view.press_id) != view.title:
+                QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, view.title))

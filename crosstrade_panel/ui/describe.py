@@ -85,18 +85,23 @@ def tone_of(verdict: Verdict) -> Tone:
     return _TONES.get(verdict, Tone.BAD)
 
 
-def mode_of(scope: Scope, accounts: Iterable[Account], *, is_practice: bool) -> Mode:
+def mode_of(scope: Scope, picture: Picture, *, is_practice: bool) -> Mode:
     """Whose money the scope touches; LIVE unless every account in it is known to be simulated."""
     if is_practice:
         return Mode.PRACTICE
-    listed = tuple(accounts)
     name = account_of(scope)
-    chosen = (
-        listed if name is None else tuple(each for each in (find_account(listed, name),) if each is not None)
-    )
-    if chosen and all(account.mode is Mode.SIM for account in chosen):
+    if name is None:
+        # A position of an account that is not listed, or cannot be read, is somebody's money too.
+        found = [*picture.accounts, *(_holder_of(row, picture.accounts) for row in picture.positions)]
+    else:
+        found = [find_account(picture.accounts, name)]
+    if found and all(account is not None and account.mode is Mode.SIM for account in found):
         return Mode.SIM
     return Mode.LIVE
+
+
+def _holder_of(row: Position, accounts: Sequence[Account]) -> Account | None:
+    return None if row.account is None else find_account(accounts, row.account)
 
 
 def account_choices(accounts: Sequence[Account], chosen: str | None) -> tuple[Choice, ...]:
@@ -161,11 +166,23 @@ def preview(scope: Scope, picture: Picture) -> PreviewView:
     rows = in_scope(scope, picture.positions)
     either_side = in_scope(any_side(scope), picture.positions)
     left = tuple(row for row in either_side if row not in rows)
+    tells = _tells_of(scope, picture.read)
+    summary = texts.preview_summary(rows, total_unrealized(rows), picture.age_s)
     return PreviewView(
-        texts.preview_summary(rows, total_unrealized(rows), picture.age_s),
+        summary if tells else texts.PREVIEW_NOT_TOLD,
         tuple(position_row(row) for row in sorted(rows, key=_order)),
         texts.leaves_text(left) if left else "",
-        is_stale=picture.age_s > _STALE_S,
+        is_stale=not tells or picture.age_s > _STALE_S,
+    )
+
+
+def _tells_of(scope: Scope, read: PositionsRead) -> bool:
+    """Whether "nothing open" may be concluded from a read for all of a scope."""
+    name = account_of(scope)
+    if name is None:
+        return read.flaws.everything is None and not read.flaws.accounts
+    return not read.flaws.spoil(name) and (
+        read.accounts is None or find_account(read.accounts, name) is not None
     )
 
 
@@ -184,16 +201,21 @@ def any_side(scope: Scope) -> Scope:
 
 
 def flatten_button(
-    scope: Scope, picture: Picture, lock: FlattenLock, pace: Pace, *, has_token: bool
+    scope: Scope, picture: Picture, lock: FlattenLock, pace: Pace, *, missing: str
 ) -> FlattenView:
-    """The button: its second line is the truth about what a press would do."""
+    """The button: its second line is the truth about what a press would do.
+
+    `missing`: what there is instead of a server, empty where there is one.
+    """
     title = texts.FLATTEN_AGAIN if lock.lock is Lock.AGAIN else texts.FLATTEN
     wide = isinstance(scope, EveryAccount)
     gesture = Gesture.HOLD if wide or lock.lock is Lock.AGAIN else Gesture.CLICK
-    look, trouble = _look(picture, lock, has_token=has_token)
-    known = None if picture.read is None else in_scope(scope, picture.positions)
-    lines = [texts.scope_text(scope), trouble or texts.closes_text(known, scope)]
+    hold_s = pace.hold_wide_s if wide else pace.hold_narrow_s
+    look, trouble = _look(picture, lock, missing)
+    lines = [texts.scope_text(scope), trouble or _closes(scope, picture.read)]
     notes = []
+    if gesture is Gesture.HOLD and look in {Look.READY, Look.LOOKS_DEAD}:
+        notes.append(texts.hold_line(hold_s))
     if lock.lock is Lock.AGAIN:
         notes.append(texts.FIRST_MAY_STILL_ACT)
     if lock.overlaps:
@@ -203,20 +225,30 @@ def flatten_button(
     if notes:
         lines.append(" · ".join(notes))
     said = title if gesture is Gesture.CLICK else texts.hold_to(title)
-    hold_s = pace.hold_wide_s if wide else pace.hold_narrow_s
     return FlattenView(scope, title, tuple(lines), look, gesture, hold_s, ", ".join([said, *lines]))
 
 
-def _look(picture: Picture, lock: FlattenLock, *, has_token: bool) -> tuple[Look, str]:
-    if not has_token:
-        return Look.DISABLED, texts.NO_TOKEN
+def _closes(scope: Scope, read: PositionsRead | None) -> str:
+    rows = None if read is None else in_scope(scope, read.positions)
+    if read is not None and not rows and not _tells_of(scope, read):
+        return texts.POSITIONS_NOT_TOLD
+    return texts.closes_text(rows, scope)
+
+
+def _look(picture: Picture, lock: FlattenLock, missing: str) -> tuple[Look, str]:
+    if missing:
+        return Look.DISABLED, missing
     if lock.lock is Lock.LOCKED:
         return Look.LOCKED, texts.LOCKED
-    failing = picture.failing
+    failing, age_s = picture.failing, picture.age_s
     if failing is not None and failing.reason.cause in _NO_LINK:
         return Look.LOOKS_DEAD, texts.NOT_CONNECTED
-    if failing is not None or (picture.age_s is not None and picture.age_s > _STALE_S):
-        return Look.LOOKS_DEAD, texts.positions_unknown(picture.age_s)
+    is_old = age_s is None or age_s > _STALE_S
+    # Too many requests just now says nothing of what a read showed a moment ago.
+    if failing is not None and (is_old or failing.reason.cause is not Cause.OVER_BUDGET):
+        return Look.LOOKS_DEAD, texts.positions_unknown(age_s)
+    if age_s is not None and is_old:
+        return Look.LOOKS_DEAD, texts.positions_unknown(age_s)
     return Look.READY, ""
 
 
@@ -274,8 +306,14 @@ def result(press: Press | None) -> ResultView:
     )
 
 
-def status(picture: Picture, now: float, *, budget: float, notes: tuple[str, ...]) -> StatusView:
-    """The link in words."""
+def status(
+    picture: Picture, now: float, *, budget: float, notes: tuple[str, ...], missing: str = ""
+) -> StatusView:
+    """The link in words. `missing` as for the button."""
+    if missing:
+        is_sure = missing == texts.NO_TOKEN
+        words, tone = (texts.LINK_NO_TOKEN, Tone.BAD) if is_sure else (missing, Tone.BUSY)
+        return StatusView(words, tone, "", notes)
     failing = picture.failing
     if failing is not None:
         cause = failing.reason.cause
@@ -288,6 +326,10 @@ def status(picture: Picture, now: float, *, budget: float, notes: tuple[str, ...
         return StatusView(words, Tone.BAD, texts.budget_text(budget), notes)
     if picture.read is None:
         return StatusView(texts.CONNECTING, Tone.BUSY, texts.budget_text(budget), notes)
+    if picture.age_s is not None and picture.age_s > _STALE_S:
+        return StatusView(
+            texts.no_read_text(picture.age_s), Tone.DOUBT, texts.budget_text(budget), notes
+        )
     stamp = picture.read.stamp
     words = texts.link_text(stamp.answered_at - stamp.sent_at)
     return StatusView(words, Tone.GOOD, texts.budget_text(budget), notes)

@@ -64,6 +64,10 @@ class FirstRunCard(QFrame):
         self._problem.setVisible(bool(problem))
         self.setVisible(is_needed)
 
+    def inputs(self) -> tuple[QWidget, ...]:
+        """What takes the focus, in order."""
+        return self._token, self._save, self._practice
+
     def _on_save(self) -> None:
         if text := self._token.text().strip():
             self.token_entered.emit(text)

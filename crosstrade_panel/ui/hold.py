@@ -37,6 +37,11 @@ class HoldCount:
         self.owed_ticks = max(0, self.owed_ticks - 1)
         return self.owed_ticks == 0 and self.counted_s >= self.needed_s
 
+    def interrupt(self, now: float) -> None:
+        """Something else than a stall interrupted it; treated as a gap."""
+        self.last = now
+        self.owed_ticks = TICKS_AFTER_GAP
+
     @property
     def share(self) -> float:
         """How much of the hold is done, 0 to 1."""

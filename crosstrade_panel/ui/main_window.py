@@ -1,6 +1,8 @@
 """The window: paints views, hands out gestures, decides nothing."""
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
+from itertools import pairwise
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -24,6 +26,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QSpacerItem,
     QTabWidget,
     QToolButton,
     QVBoxLayout,
@@ -33,6 +36,7 @@ from PySide6.QtWidgets import (
 from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.ui import captions, theme
 from crosstrade_panel.ui.banner import BannerArea
+from crosstrade_panel.ui.chords import Chords
 from crosstrade_panel.ui.first_run import FirstRunCard
 from crosstrade_panel.ui.fit import FitLabel, WrapLabel
 from crosstrade_panel.ui.pickers import Picker, SidePicker
@@ -63,9 +67,8 @@ REVERSE_HEIGHT = 74
 APART = 14
 """Between FLATTEN and REVERSE; the specification asks for 12 at least."""
 PREVIEW_ROWS = 6
-
-_CHORD = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
-_REAL_MODIFIERS = _CHORD | Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.MetaModifier
+BAR = 8
+"""Width of a scroll bar, as in the stylesheet."""
 
 
 def flatten_face(view: FlattenView) -> Face:
@@ -134,16 +137,19 @@ class MainWindow(QWidget):
         self._mode: Mode | None = None
         self._theme_choice = theme_choice
         self._theme = theme.resolve(theme_choice)
-        self._chord_button: PressButton | None = None
         self._about: QDialog | None = None
         self.setObjectName("mainWindow")
         self.setWindowTitle(captions.WINDOW)
         self.setWindowIcon(QIcon(str(theme.icon_path("crosstrade-panel.svg"))))
         self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, True)
         self._make_parts()
+        self._chords = Chords(
+            {Qt.Key.Key_F: self._flatten, Qt.Key.Key_R: self._reverse}, self._environment.clock
+        )
         self._make_menu()
         self._lay_out()
         self._connect()
+        self._order_tabs()
         for child in self.findChildren(QWidget):
             child.installEventFilter(self)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
@@ -193,6 +199,7 @@ class MainWindow(QWidget):
         self._leaves_text = FitLabel(26, (11, 10, 9, 8), self._leaves)
         self._leaves_text.setProperty("tone", "doubt")
         self._leaves_text.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._leaves.setAccessibleName(captions.ANY_SIDE)
         self._leaves.setFixedHeight(30)
         self._leaves.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         inside = QVBoxLayout(self._leaves)
@@ -253,7 +260,6 @@ class MainWindow(QWidget):
         column.addWidget(self._journal)
         self._tabs.addTab(page, captions.JOURNAL)
         self._tabs.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        self._tabs.setMinimumHeight(150)
 
     def _make_result_page(self) -> QWidget:
         page = QWidget()
@@ -261,9 +267,12 @@ class MainWindow(QWidget):
         column.setContentsMargins(0, 5, 0, 0)
         column.setSpacing(4)
         column.addWidget(self._caption)
-        column.addWidget(self._order_ids, 1)
-        column.addWidget(self._closed, 1)
+        self._order_ids.fit_height(1, 6)
+        self._closed.fit_height(1, 8)
+        column.addWidget(self._order_ids)
+        column.addWidget(self._closed)
         column.addWidget(self._total)
+        column.addStretch(1)
         return page
 
     def _tool(self, name: str, caption: str) -> QToolButton:
@@ -298,8 +307,11 @@ class MainWindow(QWidget):
     # Layout
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(FRAME + 8, FRAME + 6, FRAME + 8, FRAME + 6)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(FRAME + 8, FRAME + 6, FRAME, FRAME + 6)
+        whole.setSpacing(0)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, BAR, 0)
         column.setSpacing(0)
         column.addLayout(self._status_row())
         column.addSpacing(3)
@@ -314,8 +326,9 @@ class MainWindow(QWidget):
         column.addWidget(self._flatten)
         column.addSpacing(APART)
         column.addWidget(self._reverse)
-        column.addSpacing(3)
-        column.addWidget(self._lower_part(), 1)
+        whole.addLayout(column)
+        whole.addSpacing(3)
+        whole.addWidget(self._lower_part(), 1)
 
     def _status_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -363,11 +376,13 @@ class MainWindow(QWidget):
         inside = QWidget()
         inside.setObjectName("lowerPart")
         column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 0, BAR, 0)
         column.setSpacing(4)
         for widget in (self._ticket, self._notes, self._banners, self._first_run):
             column.addWidget(widget)
         column.addWidget(self._tabs, 1)
+        # Takes what is left where the tabs are hidden, and nothing beside their stretch.
+        column.addItem(QSpacerItem(0, 0, QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Expanding))
         area = QScrollArea()
         area.setObjectName("lowerArea")
         area.setWidget(inside)
@@ -376,7 +391,34 @@ class MainWindow(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setMinimumHeight(40)
+        self._lower = area
+        # The bar lies in the margin: nothing gets narrower when it comes.
+        area.verticalScrollBar().rangeChanged.connect(
+            lambda _least, most: column.setContentsMargins(0, 0, 0 if most > 0 else BAR, 0)
+        )
         return area
+
+    def _order_tabs(self) -> None:
+        """The focus goes from top to bottom, then to pin and menu."""
+        parts: tuple[QWidget, ...] = (
+            self._account,
+            self._instrument,
+            *self._side.findChildren(QPushButton),
+            self._preview,
+            self._leaves,
+            self._flatten,
+            self._reverse,
+            *self._ticket.inputs(),
+            *self._first_run.inputs(),
+            self._tabs.tabBar(),
+            self._order_ids,
+            self._closed,
+            self._journal,
+            self._pin,
+            self._menu_button,
+        )
+        for before, after in pairwise(parts):
+            self.setTabOrder(before, after)
 
     def _connect(self) -> None:
         self._flatten.gesture_completed.connect(self.flatten_requested)
@@ -393,6 +435,7 @@ class MainWindow(QWidget):
         self._leaves.clicked.connect(self._on_leaves)
         self._ticket.ticket_edited.connect(self.ticket_edited)
         self._banners.acknowledged.connect(self.acknowledged)
+        self._banners.press_arrived.connect(self._show_banners_first)
         self._first_run.token_entered.connect(self.token_entered)
         self._first_run.practice_requested.connect(self.practice_requested)
         self._pin.clicked.connect(self._on_pin)
@@ -510,7 +553,7 @@ class MainWindow(QWidget):
         self.style().polish(self._summary)
         self._preview.show_rows(preview.rows)
         self._leaves_text.setText(preview.leaves)
-        self._leaves.setAccessibleName(preview.leaves)
+        self._leaves.setAccessibleName(preview.leaves or captions.ANY_SIDE)
         self._leaves.setVisible(bool(preview.leaves))
 
     def _show_result(self, result: ResultView) -> None:
@@ -534,6 +577,16 @@ class MainWindow(QWidget):
         column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
         about.resize(300, 240)
         return about
+
+    def _show_banners_first(self) -> None:
+        # Once the layout knows where they are; the newest is the uppermost.
+        QTimer.singleShot(0, self._lower, self._scroll_to_banners)
+
+    def _scroll_to_banners(self) -> None:
+        bar = self._lower.verticalScrollBar()
+        top = self._banners.y()
+        if not bar.value() <= top < bar.value() + self._lower.viewport().height() - 50:
+            bar.setValue(top)
 
     # What the trader does
 
@@ -562,44 +615,20 @@ class MainWindow(QWidget):
     # Chords: Ctrl+Alt+F and Ctrl+Alt+R, wherever in the window the focus is
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QKeyEvent) and self._is_chord(event):
+        if isinstance(event, QKeyEvent) and self._chords.takes(event):
             return True
         return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if not self._is_chord(event):
+        if not self._chords.takes(event):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if not self._is_chord(event):
+        if not self._chords.takes(event):
             super().keyReleaseEvent(event)
 
-    def _is_chord(self, event: QKeyEvent) -> bool:
-        """Take a key event that belongs to a chord; whether it did."""
-        chords = {Qt.Key.Key_F: self._flatten, Qt.Key.Key_R: self._reverse}
-        button = chords.get(Qt.Key(event.key()))
-        is_with = event.modifiers() & _REAL_MODIFIERS == _CHORD
-        match event.type():
-            case QEvent.Type.ShortcutOverride if button is not None and is_with:
-                event.accept()
-                return True
-            case QEvent.Type.KeyPress if button is not None and is_with:
-                if not event.isAutoRepeat() and self._chord_button is None:
-                    self._chord_button = button
-                    button.press_chord()
-                return True
-            case QEvent.Type.KeyRelease if self._chord_button is not None and not event.isAutoRepeat():
-                is_modifier = event.key() in {Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_AltGr}
-                if button is self._chord_button or is_modifier:
-                    held, self._chord_button = self._chord_button, None
-                    held.release_chord()
-                    return button is held
-                return False
-            case _:
-                return False
-
     def _cancel_gestures(self) -> None:
-        self._chord_button = None
+        self._chords.let_go()
         self._flatten.let_go()
         self._reverse.let_go()
 
@@ -610,9 +639,7 @@ class MainWindow(QWidget):
             self._cancel_gestures()
         elif event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
             # The release of a key would go to another window; buttons hear of it by themselves.
-            self._chord_button = None
-            self._flatten.release_chord()
-            self._reverse.release_chord()
+            self._chords.let_go()
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:

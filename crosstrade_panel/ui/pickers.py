@@ -15,7 +15,6 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QComboBox,
     QCompleter,
     QHBoxLayout,
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import (
     QListView,
     QPushButton,
     QSizePolicy,
+    QStyledItemDelegate,
     QWidget,
 )
 
@@ -35,6 +35,8 @@ SEARCH_ROLE = Qt.ItemDataRole.UserRole + 1
 
 Index = QModelIndex | QPersistentModelIndex
 Heading = str
+
+LIST_WIDTH = 260
 
 
 class ChoiceModel(QAbstractListModel):
@@ -199,9 +201,18 @@ class Picker(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMaxVisibleItems(14)
+        # Qt's own delegate of a combo box knows nothing of the stylesheet.
+        self.setItemDelegate(QStyledItemDelegate(self))
+        self.view().setMinimumWidth(LIST_WIDTH)
+        self.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._completer = self._make_completer()
         self._filtered = QListView()
+        self._filtered.setObjectName("pickerFilter")
+        self._filtered.setMinimumWidth(LIST_WIDTH)
+        self._filtered.setSpacing(2)
+        self._filtered.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._completer.setPopup(self._filtered)
+        self._filtered.installEventFilter(self)
         self.setCompleter(self._completer)
         self.activated.connect(self._on_activated)
         self._edit.text_committed.connect(self._on_text_committed)
@@ -292,6 +303,12 @@ class Picker(QComboBox):
         else:
             self.show_committed()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # While its list is open, Qt's completer keeps the loss of the focus from the text.
+        if watched is self._filtered and event.type() is QEvent.Type.Hide and not self._edit.hasFocus():
+            self.show_committed()
+        return super().eventFilter(watched, event)
+
     def hidePopup(self) -> None:
         super().hidePopup()
         if self._waiting is not None:
@@ -343,8 +360,6 @@ class SidePicker(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         self._side: Side | None = None
-        self._group = QButtonGroup(self)
-        self._group.setExclusive(True)
         self._segments: dict[Side | None, QPushButton] = {}
         for side, caption, name in (
             (None, captions.ANY_SIDE, "sideAny"),
@@ -359,20 +374,21 @@ class SidePicker(QWidget):
             segment.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             segment.setFixedHeight(28)
             segment.clicked.connect(self._asker(side))
-            self._group.addButton(segment)
             self._segments[side] = segment
             row.addWidget(segment, 1)
-        self._segments[None].setChecked(True)
+        self.show_side(None)
 
     def show_side(self, side: Side | None) -> None:
         """Show the committed side."""
         self._side = side
-        if not self._segments[side].isChecked():
-            self._segments[side].setChecked(True)
+        # No button group: in one, the keyboard reaches the checked segment only.
+        for each, segment in self._segments.items():
+            if segment.isChecked() is not (each is side):
+                segment.setChecked(each is side)
 
     def _asker(self, side: Side | None) -> Callable[[], None]:
         def ask() -> None:
-            self._segments[self._side].setChecked(True)
+            self.show_side(self._side)
             self.side_chosen.emit(side)
 
         return ask

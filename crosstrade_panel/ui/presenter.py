@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from crosstrade_panel import texts
 from crosstrade_panel.domain.names import same_instrument
-from crosstrade_panel.domain.outcome import Reason
+from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side, overlap
 from crosstrade_panel.domain.snapshot import find_account, in_scope
 from crosstrade_panel.domain.ticket import ReverseTicket, read_price, read_quantity
@@ -35,16 +35,20 @@ _MOST_RECENT = 8
 class Supervisor(Protocol):
     """Owns every task that the presenter starts."""
 
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> object:
         """Run it; whatever goes wrong in it is reported, never lost."""
 
 
 @dataclass(slots=True)
 class _Aim:
-    """A reverse that is being held: the position on the button, and what the fresh read showed."""
+    """A reverse that is being held: the position on the button, and what the fresh read showed.
+
+    It serves until then (monotonic seconds): neither a hold nor a read may take longer.
+    """
 
     ticket: ReverseTicket
     held: Held
+    until: float
     found: Held | Reason | None = None
     is_held: bool = False
 
@@ -58,8 +62,8 @@ class _Notice:
 class Presenter:
     """The state behind the window: committed pickers, ticket, the press being aimed, the presses made.
 
-    `show` paints a view; `alert` is told of every loud outcome once; `account_committed` of every choice of an
-    account. Gestures come in as `on_…`; each is compared with what was shown before it counts.
+    `show` paints a view; `alert` is told of every loud outcome once; `account_committed` of every choice of
+    an account. Gestures come in as `on_…`; each is compared with what was shown before it counts.
     """
 
     def __init__(
@@ -92,14 +96,16 @@ class Presenter:
         self._side: Side | None = None
         self._recent: list[str] = []
         self._fields = TicketFields()
+        self._ticket_for: tuple[str, str] | None = None
         self._aim: _Aim | None = None
         self._reverse_notice: _Notice | None = None
         self._status_notice: _Notice | None = None
         self._alerted: set[str] = set()
         self._journal: tuple[JournalRow, ...] = ()
-        self._close_warned = False
+        self._warned_of: frozenset[str] = frozenset()
         self._shown: PanelView | None = None
-        self.token_problem = ""
+        self._is_due = False
+        self._token_problem: str | None = None
 
     # --- from the program ---------------------------------------------------------------------------------
 
@@ -108,22 +114,49 @@ class Presenter:
         """Every press since start."""
         return self._book
 
+    def ask_for_token(self, problem: str) -> None:
+        """There is no way to a server yet: ask, and say why, where there is more to say than "no token"."""
+        self._token_problem = problem
+        self.refresh()
+
+    @property
+    def may_take_token(self) -> bool:
+        """Whether a token is asked for: there is none, or it is refused and no press is on its way."""
+        if self._desk is None:
+            return self._token_problem is not None
+        failing = self._desk.watch.failing
+        if failing is None or failing.reason.cause is not Cause.TOKEN_REFUSED or self._is_practice:
+            return False
+        return all(press.outcome is not None for press in self._book.presses)
+
+    def new_book(self) -> PressBook:
+        """Begin a book: the exchange in this program knows nothing of presses that touched a real account."""
+        self._book = PressBook(self._pace)
+        return self._book
+
     def connect(self, desk: Desk, *, is_practice: bool, last_account: str | None) -> None:
         """There is a server now. The last account is taken up again once the API reports it."""
         self._desk = desk
         self._is_practice = is_practice
+        self._token_problem = None
         self._wanted_account = last_account
         desk.watch.listeners.append(self.on_read)
         self.refresh()
 
     def on_read(self) -> None:
-        """The watch has read."""
+        """The watch has read. Looked at in a turn of its own: no mistake in a view may break a press."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._take_read)
+
+    def _take_read(self) -> None:
+        self._is_due = False
         if self._desk is None:
             return
         watch = self._desk.watch
         if self._wanted_account is not None and watch.accounts:
             known = find_account(watch.accounts, self._wanted_account)
-            if known is not None and self._account is None:
+            if known is not None:
                 self._account = known.name
             self._wanted_account = None
         for row in () if watch.latest is None else watch.latest.positions:
@@ -132,7 +165,10 @@ class Presenter:
         self.refresh()
 
     def on_press_changed(self, press: Press) -> None:
-        """A press has moved on."""
+        """A press has moved on. Looked at in a turn of its own, as a read is."""
+        asyncio.get_running_loop().call_soon(self._take_press, press)
+
+    def _take_press(self, press: Press) -> None:
         if press.outcome is not None and press.id not in self._alerted:
             self._alerted.add(press.id)
             if press.outcome.verdict.is_loud:
@@ -152,33 +188,38 @@ class Presenter:
 
     def refresh(self) -> None:
         """Paint what is known now."""
+        self._follow_the_position()
         self._shown = self.view()
         self._show(self._shown)
 
     def may_close(self) -> bool:
-        """Whether the window may close: with a press unresolved only at the second attempt."""
-        unresolved = sum(press.is_unresolved for press in self._book.presses)
-        if not unresolved or self._close_warned:
+        """Whether the window may close: with a press unresolved only when it has said so before."""
+        unresolved = frozenset(press.id for press in self._book.presses if press.is_unresolved)
+        if unresolved <= self._warned_of:
             return True
-        self._close_warned = True
-        self.say(texts.unresolved_at_close(unresolved))
+        self._warned_of = unresolved
+        self.say(texts.unresolved_at_close(len(unresolved)))
         return False
 
     # --- gestures -----------------------------------------------------------------------------------------
 
     def on_account(self, account: str | None) -> None:
         """Another account was committed."""
-        self._account = account
-        self._wanted_account = None
-        self._fields = TicketFields()
-        self._account_committed(account)
+        self._choose_account(account)
         self.refresh()
 
     def on_instrument(self, instrument: str | None) -> None:
         """Another instrument was committed."""
+        self._wanted_account = None
         self._instrument = instrument
         self._fields = TicketFields()
         self.refresh()
+
+    def _choose_account(self, account: str | None) -> None:
+        self._wanted_account = None
+        self._account = account
+        self._fields = TicketFields()
+        self._account_committed(account)
 
     def on_instrument_typed(self, typed: str) -> None:
         """A name that is no choice: it stands for the open positions that it may mean."""
@@ -190,16 +231,15 @@ class Presenter:
 
     def on_side(self, side: Side | None) -> None:
         """Another direction was chosen."""
+        self._wanted_account = None
         self._side = side
         self.refresh()
 
     def on_row(self, key: tuple[str, str]) -> None:
         """A row of the preview was clicked: narrow to it."""
         account, instrument = key
-        self._account = account
-        self._account_committed(account)
+        self._choose_account(account)
         self._instrument = instrument
-        self._fields = TicketFields()
         self.refresh()
 
     def on_widen_side(self) -> None:
@@ -215,13 +255,14 @@ class Presenter:
         """The flatten gesture was completed for the scope that the button showed."""
         shown, desk = self._shown, self._desk
         now = self._clock.monotonic()
-        if desk is None or shown is None or scope != shown.flatten.scope or scope != self.scope:
-            self.refresh()
-            return
         view = self._flatten_view(now)
-        if view.look in {Look.LOCKED, Look.DISABLED} or view.gesture is not shown.flatten.gesture:
+        if desk is None or shown is None or view.look in {Look.LOCKED, Look.DISABLED}:
             self.refresh()
             return
+        if not scope == shown.flatten.scope == self.scope or view.gesture is not shown.flatten.gesture:
+            self.say(texts.BUTTON_CHANGED)
+            return
+        self._wanted_account = None
         self._overtake_reverse(scope)
         press = Press(self._new_id(), scope, now, self._clock.now())
         self._book.open(press)
@@ -237,7 +278,7 @@ class Presenter:
             self._drop_aim(None)
             return
         self._reverse_notice = None
-        aim = _Aim(ticket, held)
+        aim = _Aim(ticket, held, self._clock.monotonic() + self._pace.reverse_read_s)
         self._aim = aim
         self._supervisor.start("fresh read", self._look(desk, aim))
         self.refresh()
@@ -267,32 +308,43 @@ class Presenter:
 
     async def _look(self, desk: Desk, aim: _Aim) -> None:
         reading = asyncio.ensure_future(Reverse(desk).look(aim.held.account, aim.held.instrument))
-        done, _ = await asyncio.wait({reading}, timeout=self._pace.reverse_read_s)
+        done, _ = await asyncio.wait({reading}, timeout=self._left_of(aim))
+        if done and self._aim is aim:
+            aim.found = reading.result()
+            self._fire_if_ready(aim)
         if self._aim is aim:
-            if not done:
-                self._drop_aim(texts.REVERSE_READ_SLOW)
-            else:
-                aim.found = reading.result()
-                self._fire_if_ready(aim)
+            await asyncio.sleep(self._left_of(aim))
+        if self._aim is aim:
+            self._drop_aim(texts.REVERSE_READ_SLOW if aim.found is None else texts.REVERSE_HELD_TOO_LONG)
         await reading
+
+    def _left_of(self, aim: _Aim) -> float:
+        return max(0.0, aim.until - self._clock.monotonic())
 
     def _fire_if_ready(self, aim: _Aim) -> None:
         """Fires when the hold and the read are both complete and the read shows what the button shows."""
         desk = self._desk
-        if desk is None or aim.found is None or not aim.is_held:
+        if desk is None or aim.found is None:
             return
         if not isinstance(aim.found, Held):
             self._drop_aim(f"{texts.REVERSE_READ_FAILED}: {texts.reason_sentence(aim.found)}")
             return
         if (aim.found.side, aim.found.quantity) != (aim.held.side, aim.held.quantity):
-            found = aim.found
-            self._drop_aim(
-                texts.reverse_changed(f"{texts.side_word(found.side)} {found.quantity} {found.instrument}")
-            )
+            self._drop_aim(texts.reverse_changed(_held_words(aim.found)))
+            return
+        if not aim.is_held:
+            self.refresh()
             return
         now = self._clock.monotonic()
+        if now > aim.until:
+            self._drop_aim(texts.REVERSE_HELD_TOO_LONG)
+            return
         if self._book.reverse_is_locked(aim.ticket.account, aim.ticket.instrument, now):
             self._drop_aim(texts.REVERSE_LOCKED)
+            return
+        self._follow_the_position()
+        if self._aim is not aim:
+            self.refresh()
             return
         self._aim = None
         ticket = aim.ticket
@@ -303,6 +355,25 @@ class Presenter:
         self._supervisor.start(f"reverse {press.id}", self._run(Reverse(desk)(press)))
         self._reverse_ended()
         self.refresh()
+
+    def _follow_the_position(self) -> None:
+        """Drop what was meant for another position than the one that REVERSE would leave now.
+
+        A ticket typed for one contract must not be sent for another; an aim at a position that changed says
+        so before the button, shown something else, ends its gesture.
+        """
+        held = self._held()
+        if isinstance(held, Held):
+            pair = (held.account, held.instrument)
+            if pair != self._ticket_for:
+                self._ticket_for = pair
+                self._fields = TicketFields()
+        aim = self._aim
+        if aim is not None and held != aim.held:
+            self._aim = None
+            why = f"{texts.REVERSE_NOT_SENT} — {held}" if isinstance(held, str) else None
+            self._notice_reverse(why or texts.reverse_changed(_held_words(held)))
+            self._reverse_ended()
 
     def _overtake_reverse(self, scope: Scope) -> None:
         """A flatten of the position that is being aimed at comes first."""
@@ -317,8 +388,11 @@ class Presenter:
             self._tell_reverse(why)
 
     def _tell_reverse(self, text: str) -> None:
-        self._reverse_notice = _Notice(text, self._clock.monotonic() + _NOTICE_S)
+        self._notice_reverse(text)
         self.refresh()
+
+    def _notice_reverse(self, text: str) -> None:
+        self._reverse_notice = _Notice(text, self._clock.monotonic() + _NOTICE_S)
 
     async def _run(self, press: Coroutine[Any, Any, object]) -> None:
         await press
@@ -347,8 +421,10 @@ class Presenter:
         budget = 0.0 if desk is None else desk.watch.budget.level(now)
         reverse, ticket = self._reverse_view(now)
         return PanelView(
-            mode=describe.mode_of(scope, picture.accounts, is_practice=self._is_practice),
-            status=describe.status(picture, now, budget=budget, notes=self._notes(now)),
+            mode=describe.mode_of(scope, picture, is_practice=self._is_practice),
+            status=describe.status(
+                picture, now, budget=budget, notes=self._notes(now), missing=self._missing
+            ),
             accounts=describe.account_choices(picture.accounts, self._account),
             account=self._account,
             instruments=describe.instrument_choices(
@@ -365,8 +441,8 @@ class Presenter:
             ),
             result=describe.result(last),
             journal=self._journal,
-            needs_token=desk is None,
-            token_problem=self.token_problem,
+            needs_token=self.may_take_token,
+            token_problem=texts.TOKEN_REFUSED if desk is not None else self._token_problem or "",
         )
 
     def _picture(self) -> describe.Picture:
@@ -385,14 +461,19 @@ class Presenter:
 
     def _flatten_view(self, now: float) -> FlattenView:
         lock = self._book.flatten_lock(self.scope, now)
-        return describe.flatten_button(
-            self.scope, self._picture(), lock, self._pace, has_token=self._desk is not None
-        )
+        return describe.flatten_button(self.scope, self._picture(), lock, self._pace, missing=self._missing)
+
+    @property
+    def _missing(self) -> str:
+        """What there is instead of a server; empty once there is one."""
+        if self._desk is not None:
+            return ""
+        return texts.NO_TOKEN_YET if self._token_problem is None else texts.NO_TOKEN
 
     def _held(self) -> Held | str:
         """The one position that REVERSE would leave, or why there is none to leave."""
         if self._desk is None:
-            return texts.NO_TOKEN
+            return self._missing
         if self._account is None:
             return texts.REVERSE_NEEDS_ONE
         picture = self._picture()
@@ -447,6 +528,12 @@ class Presenter:
     def _live_notice(self, now: float) -> str | None:
         notice = self._reverse_notice
         return None if notice is None or now >= notice.until else notice.text
+
+
+def _held_words(held: Held | str) -> str:
+    if isinstance(held, str):
+        return held
+    return f"{texts.side_word(held.side)} {held.quantity} {held.instrument}"
 
 
 def _ticket_of(fields: TicketFields, held: Held) -> ReverseTicket:

@@ -25,6 +25,8 @@ from crosstrade_panel.ui.theme import DARK, Theme
 from crosstrade_panel.ui.view import Gesture, Look
 
 FLASH_S = 0.6
+REPEAT_S = 0.06
+"""A key that is down again within this time was repeated by the keyboard, not pressed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ class PressButton(QPushButton):
         self._locked_until: float | None = None
         self._flash_until: float | None = None
         self._armed_until: float | None = None
+        self._doubted_at: float | None = None
         self._theme = DARK
         self._refresh = QTimer(self)
         self._refresh.setSingleShot(True)
@@ -148,7 +151,8 @@ class PressButton(QPushButton):
     @property
     def look(self) -> Look:
         """The look as painted: locked too for a moment after each press, before anybody says so."""
-        if self._face.look is not Look.DISABLED and self._is_self_locked():
+        is_over = self._phase is Phase.IDLE and self._is_self_locked()
+        if self._face.look is not Look.DISABLED and is_over:
             return Look.LOCKED
         return self._face.look
 
@@ -221,6 +225,24 @@ class PressButton(QPushButton):
         if self._source is Source.CHORD:
             self.let_go()
 
+    def doubt_chord(self) -> None:
+        """The letter of its chord went up, or the keyboard repeats it: nothing completes until it is clear.
+
+        X servers announce a repetition by a release that cannot always be told from a real one.
+        """
+        if self._source is not Source.CHORD or self._phase is Phase.IDLE:
+            return
+        if self._phase is Phase.HOLDING:
+            self._doubted_at = self._environment.clock()
+        else:
+            self._end()
+
+    def resume_chord(self) -> None:
+        """It was a repetition: the hold goes on, as after a gap."""
+        if self._doubted_at is not None and self._count is not None:
+            self._count.interrupt(self._environment.clock())
+        self._doubted_at = None
+
     def _begin(self, source: Source) -> bool:
         if self._phase is not Phase.IDLE:
             self._end()
@@ -255,6 +277,7 @@ class PressButton(QPushButton):
         self._phase = Phase.IDLE
         self._count = None
         self._payload = None
+        self._doubted_at = None
         self._ticks.stop()
         self.update()
         self.gesture_ended.emit()
@@ -264,7 +287,12 @@ class PressButton(QPushButton):
         if count is None or self._phase not in {Phase.HOLDING, Phase.SPENT}:
             self._ticks.stop()
             return
-        done = count.tick(self._environment.clock())
+        now = self._environment.clock()
+        if self._doubted_at is not None:
+            if now - self._doubted_at > REPEAT_S:
+                self._end()
+            return
+        done = count.tick(now)
         if count.slept or not self._is_still_held():
             self._end()
         elif self._phase is Phase.HOLDING and done:
@@ -291,8 +319,6 @@ class PressButton(QPushButton):
             self.update()
             self.announce(f"{self._face.title}. {self._face.spoken} — {self._armed_line()}")
         elif self._begin(Source.ASSISTIVE):
-            if self._keeps_held and self._count is None:
-                self._count = HoldCount(0.0, self._pace.hold_gap_s, self._environment.clock())
             self._complete()
             if not self._keeps_held:
                 self.let_go()

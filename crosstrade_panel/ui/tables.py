@@ -148,6 +148,7 @@ class LineTable(QTableView):
         super().__init__(parent)
         self._model = LineModel(headings, self)
         self._weights = tuple(weights)
+        self._height_rows: tuple[int, int] | None = None
         self.setModel(self._model)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -197,6 +198,7 @@ class LineTable(QTableView):
                 if line.key in chosen:
                     self.selectRow(row)
             self._share_width()
+            self._share_height()
 
     def show_theme(self, theme: Theme) -> None:
         """Colour the cells for another theme."""
@@ -231,6 +233,7 @@ class LineTable(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._share_width()
+        self._share_height()
 
     def columns_for(self, width: int) -> tuple[int, ...]:
         """Columns that are shown at a width in pixels."""
@@ -246,6 +249,21 @@ class LineTable(QTableView):
             wanted = max(rest, weight) if column == shown[0] else weight
             if column in shown and self.columnWidth(column) != wanted:
                 self.setColumnWidth(column, wanted)
+
+    def fit_height(self, least_rows: int, most_rows: int) -> None:
+        """Be as high as the rows are, within bounds; beyond them it scrolls."""
+        self._height_rows = (least_rows, most_rows)
+        self._share_height()
+
+    def _share_height(self) -> None:
+        if self._height_rows is None:
+            return
+        least, most = self._height_rows
+        rows = min(max(len(self._model.lines), least), most)
+        is_wider = bool(self._model.lines) and sum(self._weights) > self.viewport().width()
+        policy = Qt.ScrollBarPolicy
+        self.setHorizontalScrollBarPolicy(policy.ScrollBarAsNeeded if is_wider else policy.ScrollBarAlwaysOff)
+        self.setFixedHeight(HEADER_HEIGHT + rows * ROW_HEIGHT + 3 + (9 if is_wider else 0))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(60, HEADER_HEIGHT + 2 * ROW_HEIGHT)

@@ -361,7 +361,8 @@ QAbstractItemView {{
 QTableView {{ font-size: 11px; }}
 QTableView:focus {{ border: 2px solid {accent}; }}
 QTableView::item {{ padding: 0; border: none; }}
-QHeaderView {{ background: {raised}; }}
+QHeaderView {{ background: {raised}; border: none; border-radius: 0; }}
+QComboBox QAbstractItemView::item, QListView#pickerFilter::item {{ min-height: 21px; padding: 0 4px; }}
 QHeaderView::section {{
     background: {raised}; color: {dim}; border: none; border-bottom: 1px solid {line};
     padding: 1px 3px; font-size: 11px;

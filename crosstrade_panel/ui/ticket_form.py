@@ -141,6 +141,10 @@ class TicketForm(QWidget):
             self._problem.setText(view.problem)
         self._problem.setVisible(bool(view.problem))
 
+    def inputs(self) -> tuple[QWidget, ...]:
+        """What takes the focus, in order."""
+        return self._toggle, *self._captions
+
     def _show_needed(self, kind: OrderType) -> None:
         for edit, is_needed in ((self._limit, kind.needs_limit_price), (self._stop, kind.needs_stop_price)):
             edit.setVisible(is_needed)

@@ -15,7 +15,9 @@ from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.trading.pace import Pace
 from tests.contract_server import ContractServer
 
-QUICK = replace(Pace(), press_deadline_s=0.3, connect_s=0.3, read_least_deadline_s=0.3, read_most_deadline_s=1.0)
+QUICK = replace(
+    Pace(), press_deadline_s=0.3, connect_s=0.3, read_least_deadline_s=0.3, read_most_deadline_s=1.0
+)
 """For what must be given up."""
 
 
@@ -33,7 +35,7 @@ class RealClock:
 async def gateway_to(
     server: ContractServer | str, *, token: str | None = "", pace: Pace | None = None, **options: Any
 ) -> AsyncIterator[RestGateway]:
-    """A gateway to a server or an address, closed afterwards; the server's own token unless told otherwise."""
+    """A gateway to a server or an address, closed afterwards; with the server's own token unless told."""
     if isinstance(server, ContractServer):
         token = server.token if token == "" else token
         if server.authority is not None:
@@ -60,13 +62,11 @@ def strict_tls() -> ssl.SSLContext:
 async def until(condition: Callable[[], bool], within_s: float = 5.0) -> None:
     """Wait, without blocking the loop, until something holds."""
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - of another thread's state, which sets no event
             await asyncio.sleep(0.002)
 
 
-def answer(
-    body: bytes | str = b"", status: int = 200, headers: dict[str, str] | None = None
-) -> Answer:
+def answer(body: bytes | str = b"", status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """A reply as the link hands it over."""
     content = body.encode() if isinstance(body, str) else body
     return Answer(status, content, 10.0, 11.0, headers or {})

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import sys
 import traceback
 from dataclasses import replace
@@ -10,8 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from crosstrade_panel.crosstrade import link as link_module
-from crosstrade_panel.crosstrade import rest, wire
+from crosstrade_panel.crosstrade import wire
 from crosstrade_panel.crosstrade.rest import RestGateway
 from crosstrade_panel.domain.outcome import Cause
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
@@ -103,8 +103,12 @@ NEVER_ENDING: list[tuple[str, cs.Behaviour]] = [
 ]
 
 
-@pytest.mark.parametrize(("behaviour", "kind", "cause"), [pytest.param(*row[1:], id=row[0]) for row in AFTER_SENDING])
-async def test_a_press_that_left_ends_as_the_contract_says(behaviour: cs.Behaviour, kind: type, cause: Cause) -> None:
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "cause"), [pytest.param(*row[1:], id=row[0]) for row in AFTER_SENDING]
+)
+async def test_a_press_that_left_ends_as_the_contract_says(
+    behaviour: cs.Behaviour, kind: type, cause: Cause
+) -> None:
     with ContractServer() as server:
         server.rule("press", behaviour)
         async with gateway_to(server) as gateway:
@@ -122,6 +126,7 @@ async def test_a_press_that_gets_no_whole_answer_is_given_up_by_reset(behaviour:
             assert shape(error) == (UNKNOWN, Cause.NO_ANSWER)
             assert isinstance(error, UnknownOutcomeError)
             assert error.sent_at is not None
+            assert error.reason.status in {None, 200}
             await until(lambda: server.presses[0].ended is not None)
         assert [call.ended for call in server.presses] == ["rst"]
 
@@ -192,7 +197,7 @@ async def test_a_host_that_does_not_exist_is_not_sent(monkeypatch: pytest.Monkey
     async with gateway_to("https://panel.invalid", tls=strict_tls) as gateway:
 
         async def not_found(*_: Any, **__: Any) -> Any:
-            raise __import__("socket").gaierror(-2, "Name or service not known")
+            raise socket.gaierror(-2, "Name or service not known")
 
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", not_found)
         assert shape(await ending(gateway)) == (NOT_SENT, Cause.CONNECT_FAILED)
@@ -220,11 +225,11 @@ async def test_a_bad_certificate_is_not_sent_and_not_tried_elsewhere(make: Any) 
 @pytest.mark.parametrize(
     ("port", "cause"),
     [
-        (lambda: cs.handshake_closing_port(), Cause.CONNECT_FAILED),
+        (cs.handshake_closing_port, Cause.CONNECT_FAILED),
         (lambda: cs.handshake_closing_port(reset=True), Cause.CONNECT_FAILED),
         (lambda: cs.handshake_closing_port(hello_first=False), Cause.CONNECT_FAILED),
-        (lambda: cs.plain_http_port(), Cause.CONNECT_FAILED),
-        (lambda: cs.handshake_hanging_port(), Cause.CONNECT_TIMEOUT),
+        (cs.plain_http_port, Cause.CONNECT_FAILED),
+        (cs.handshake_hanging_port, Cause.CONNECT_TIMEOUT),
     ],
 )
 async def test_a_handshake_that_fails_is_not_sent(port: Any, cause: Cause) -> None:
@@ -238,7 +243,8 @@ async def test_a_handshake_that_fails_is_not_sent(port: Any, cause: Cause) -> No
 
 
 @pytest.mark.parametrize(
-    ("token", "cause"), [(None, Cause.NO_TOKEN), ("  ", Cause.BAD_TOKEN), ("tökén", Cause.BAD_TOKEN), ("a\nb", Cause.BAD_TOKEN)]
+    ("token", "cause"),
+    [(None, Cause.NO_TOKEN), ("  ", Cause.BAD_TOKEN), ("tökén", Cause.BAD_TOKEN), ("a\nb", Cause.BAD_TOKEN)],
 )
 async def test_without_a_usable_token_nothing_is_tried(token: str | None, cause: Cause) -> None:
     with ContractServer() as server:
@@ -275,9 +281,9 @@ async def test_an_unforeseen_error_before_sending_is_not_sent(monkeypatch: pytes
 
     with ContractServer() as server:
         async with gateway_to(server) as gateway:
-            monkeypatch.setattr(rest.httpx, "Request", broken)
+            monkeypatch.setattr(httpx, "Request", broken)
             assert shape(await ending(gateway)) == (NOT_SENT, Cause.NO_LINK)
-            monkeypatch.setattr(rest.httpx, "URL", lambda _: (_ for _ in ()).throw(httpx.InvalidURL("no")))
+            monkeypatch.setattr(httpx, "URL", lambda _: (_ for _ in ()).throw(httpx.InvalidURL("no")))
             assert shape(await ending(gateway)) == (NOT_SENT, Cause.BAD_ADDRESS)
         assert server.log == []
 
@@ -288,7 +294,7 @@ async def test_an_unforeseen_error_after_sending_is_unknown(monkeypatch: pytest.
 
     with ContractServer() as server:
         async with gateway_to(server) as gateway:
-            monkeypatch.setattr(link_module.httpx, "Response", broken)
+            monkeypatch.setattr(httpx, "Response", broken)
             assert shape(await ending(gateway)) == (UNKNOWN, Cause.INTERNAL)
             monkeypatch.undo()
             monkeypatch.setattr(wire, "read_receipt", broken)
@@ -307,7 +313,7 @@ async def test_a_closed_gateway_sends_nothing() -> None:
             with pytest.raises(ReadFailedError):
                 await gateway.accounts()
             await gateway.warm()
-        assert server.log == []
+        assert (server.connections, server.log) == (0, [])
 
 
 # -- the status decides ---
@@ -323,7 +329,9 @@ async def test_a_closed_gateway_sends_nothing() -> None:
         (b"HTTP/1.1 500 Oops\r\nContent-Length: 99\r\n\r\n{", UNKNOWN, Cause.CONNECTION_LOST),
     ],
 )
-async def test_a_cut_reply_counts_only_where_its_status_says_all(head: bytes, kind: type, cause: Cause) -> None:
+async def test_a_cut_reply_counts_only_where_its_status_says_all(
+    head: bytes, kind: type, cause: Cause
+) -> None:
     async with raw_server(head) as url, gateway_to(url) as gateway:
         assert shape(await ending(gateway)) == (kind, cause)
 
@@ -396,12 +404,11 @@ async def test_a_press_cancelled_while_connecting_says_not_sent() -> None:
 
 
 async def catch_cancelled(gateway: RestGateway) -> GatewayError:
-    try:
+    with pytest.raises(asyncio.CancelledError) as caught:
         await gateway.flatten(EveryAccount())
-    except asyncio.CancelledError as cancelled:
-        assert isinstance(cancelled.__cause__, GatewayError)
-        return cancelled.__cause__
-    raise AssertionError("not cancelled")
+    cause = caught.value.__cause__
+    assert isinstance(cause, GatewayError)
+    return cause
 
 
 async def test_a_cancelled_press_still_counts_as_cancelled() -> None:
@@ -435,7 +442,7 @@ async def test_the_token_shows_in_no_error_and_no_log(
             server.rule("press", cs.refused("no", 401), times=1)
             shown += await told(gateway)
             await gateway.flatten(SCOPE)
-            monkeypatch.setattr(rest.httpx, "Request", leaking)
+            monkeypatch.setattr(httpx, "Request", leaking)
             shown += await told(gateway)
             shown.append(repr(vars(gateway)))
     assert len(shown) == 4
@@ -456,17 +463,26 @@ async def told(gateway: RestGateway) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "cause"), [pytest.param(row[1], row[3], id=row[0]) for row in AFTER_SENDING if "half" not in row[0]]
+    ("behaviour", "cause"),
+    [pytest.param(row[1], row[3], id=row[0]) for row in AFTER_SENDING if "half" not in row[0]],
 )
-async def test_a_read_that_shows_nothing_fails_and_nothing_else(behaviour: cs.Behaviour, cause: Cause) -> None:
+async def test_a_read_that_shows_nothing_fails_and_nothing_else(
+    behaviour: cs.Behaviour, cause: Cause
+) -> None:
     cause = Cause.SERVER_SAID_NO if cause is Cause.NO_POSITION else cause
     with ContractServer() as server:
         server.rule("read", behaviour)
         async with gateway_to(server) as gateway:
-            for read in (gateway.positions, gateway.snapshot, gateway.accounts, lambda: gateway.orders("Sim101")):
+            for read in (
+                gateway.positions,
+                gateway.snapshot,
+                gateway.accounts,
+                lambda: gateway.orders("Sim101"),
+            ):
                 with pytest.raises(ReadFailedError) as caught:
                     await read()
-                assert caught.value.reason.cause is cause or caught.value.reason.status == 204
+                # A 204 is no read whatever it holds; a chunk cut at a later byte is one with a wrong end.
+                assert caught.value.reason.cause in {cause, Cause.UNREADABLE}
 
 
 @pytest.mark.parametrize("behaviour", [pytest.param(row[1], id=row[0]) for row in NEVER_ENDING])
@@ -487,7 +503,9 @@ async def test_reads_show_what_the_server_holds() -> None:
         assert listed.positions == shown.positions
         assert len(listed.positions) == len(server.state.positions)
         assert accounts.accounts == shown.accounts
-        assert {order.order_id for order in orders.orders} <= {order.order_id for order in server.state.orders}
+        assert {order.order_id for order in orders.orders} <= {
+            order.order_id for order in server.state.orders
+        }
         assert shown.stamp.epoch_ms is not None
 
 

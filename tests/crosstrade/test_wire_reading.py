@@ -9,7 +9,7 @@ import pytest
 from crosstrade_panel.crosstrade import wire
 from crosstrade_panel.domain.outcome import Cause
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
-from crosstrade_panel.domain.snapshot import Account, Flaws, Position, Source, in_scope
+from crosstrade_panel.domain.snapshot import Account, Flaws, Position, PositionsRead, Source, in_scope
 from crosstrade_panel.trading.ports import GatewayError, ReadFailedError, RefusedError, UnknownOutcomeError
 from tests.crosstrade.gateways import answer
 
@@ -43,11 +43,11 @@ def row(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in {**ROW, **changes}.items() if value is not None}
 
 
-def positions(rows: Any, **more: Any) -> wire.PositionsRead:
+def positions(rows: Any, **more: Any) -> PositionsRead:
     return wire.read_positions(answer(json.dumps({"positions": rows, "success": True, **more})))
 
 
-def snapshot(*entries: Any, **more: Any) -> wire.PositionsRead:
+def snapshot(*entries: Any, **more: Any) -> PositionsRead:
     return wire.read_snapshot(answer(json.dumps({"type": "snapshot", "accounts": entries, **more})))
 
 
@@ -68,7 +68,9 @@ def test_prices_do_not_pass_through_binary_fractions() -> None:
 
 
 def test_the_list_may_lie_under_data() -> None:
-    read = wire.read_positions(answer(json.dumps({"data": {"positions": [ROW], "count": 1}, "success": True})))
+    read = wire.read_positions(
+        answer(json.dumps({"data": {"positions": [ROW], "count": 1}, "success": True}))
+    )
     assert read.positions == (READ,)
 
 
@@ -199,7 +201,8 @@ def test_a_whole_quantity_may_be_written_as_a_fraction_and_sides_in_any_case() -
 
 
 @pytest.mark.parametrize(
-    "price", ["1e999", "1e99999999999999999999999", "-1e15", "1e-999999", '"5780"', "true", "null", "1" * 70 + ".5"]
+    "price",
+    ["1e999", "1e99999999999999999999999", "-1e15", "1e-999999", '"5780"', "true", "null", "1" * 70 + ".5"],
 )
 def test_a_price_that_nobody_can_believe_is_unknown_and_spoils_nothing(price: str) -> None:
     body = json.dumps({"positions": [ROW]}).replace("5780.125", price)
@@ -248,7 +251,9 @@ def test_a_snapshot_lists_accounts_and_their_positions() -> None:
         "item": {"cashValue": 1},
     }
     read = snapshot({"account": account, "positions": [row(account=None)]}, epoch=5, count=1)
-    assert read.accounts == (Account("Sim101", "Simulator", connected=True, is_flat=False, display_name="Sim 101"),)
+    assert read.accounts == (
+        Account("Sim101", "Simulator", connected=True, is_flat=False, display_name="Sim 101"),
+    )
     assert read.positions == (READ,)
     assert (read.source, read.stamp.epoch_ms, read.flaws) == (Source.SNAPSHOT, 5, Flaws())
 
@@ -260,7 +265,9 @@ def test_an_entry_may_be_flat_or_name_its_account_only() -> None:
 
 
 def test_a_row_that_contradicts_its_parent_spoils_both_accounts() -> None:
-    read = snapshot({"account": {"name": "Sim102"}, "positions": [ROW]}, {"account": "Sim103", "positions": []})
+    read = snapshot(
+        {"account": {"name": "Sim102"}, "positions": [ROW]}, {"account": "Sim103", "positions": []}
+    )
     assert read.positions == (READ,)
     assert [read.flaws.spoil(name) for name in ("Sim101", "Sim102", "Sim103")] == [True, True, False]
 
@@ -288,7 +295,16 @@ def test_an_account_without_its_list_of_positions_is_spoilt(held: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", [None, 5, [], {}, {"positions": []}, {"account": {}, "positions": []}, {"account": 5, "positions": [ROW]}]
+    "entry",
+    [
+        None,
+        5,
+        [],
+        {},
+        {"positions": []},
+        {"account": {}, "positions": []},
+        {"account": 5, "positions": [ROW]},
+    ],
 )
 def test_an_entry_without_a_readable_account_spoils_everything(entry: Any) -> None:
     assert snapshot(entry).flaws.everything is not None
@@ -324,7 +340,9 @@ def test_accounts_are_read_in_every_known_shape(body: Any) -> None:
     assert read.flaws == Flaws()
 
 
-@pytest.mark.parametrize("body", ["{}", '{"data":{}}', '{"accounts":null}', '{"success":true}', "null", '"A1"'])
+@pytest.mark.parametrize(
+    "body", ["{}", '{"data":{}}', '{"accounts":null}', '{"success":true}', "null", '"A1"']
+)
 def test_an_absent_listing_is_a_failed_read(body: str) -> None:
     with pytest.raises(ReadFailedError):
         wire.read_accounts(answer(body))
@@ -334,7 +352,9 @@ def test_an_empty_listing_is_what_it_is() -> None:
     assert wire.read_accounts(answer('{"accounts":[]}')).accounts == ()
 
 
-@pytest.mark.parametrize("bad", [None, 5, True, {}, {"name": ""}, {"name": None}, "", "\u200b", [], {"account": None}])
+@pytest.mark.parametrize(
+    "bad", [None, 5, True, {}, {"name": ""}, {"name": None}, "", "\u200b", [], {"account": None}]
+)
 def test_an_account_that_cannot_be_read_spoils_the_listing(bad: Any) -> None:
     read = wire.read_accounts(answer(json.dumps({"accounts": ["A1", bad]})))
     assert read.flaws.everything is not None
@@ -352,7 +372,9 @@ def test_doubles_and_counts_are_checked_in_the_listing_too() -> None:
     [("Connected", True), ("CONNECTED", True), ("Disconnected", False), ("", False), (None, None), (1, None)],
 )
 def test_an_account_is_connected_only_when_the_server_says_so(status: Any, *, connected: bool | None) -> None:
-    read = wire.read_accounts(answer(json.dumps([{"name": "A1", "connectionStatus": status, "isAccountFlat": 1}])))
+    read = wire.read_accounts(
+        answer(json.dumps([{"name": "A1", "connectionStatus": status, "isAccountFlat": 1}]))
+    )
     assert read.accounts[0].connected is connected
     assert read.accounts[0].is_flat is None
 
@@ -374,7 +396,9 @@ ORDER = {
 }
 
 
-@pytest.mark.parametrize("body", [{"orders": [ORDER], "success": True, "count": 1}, [ORDER], {"data": {"orders": [ORDER]}}])
+@pytest.mark.parametrize(
+    "body", [{"orders": [ORDER], "success": True, "count": 1}, [ORDER], {"data": {"orders": [ORDER]}}]
+)
 def test_orders_are_read_in_every_known_shape(body: Any) -> None:
     read = wire.read_orders(answer(json.dumps(body)), "Sim101")
     assert read.flaws == Flaws()
@@ -489,9 +513,18 @@ def test_a_200_that_says_no_and_did_nothing_is_refused(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "done", [{"orderIds": ["a"]}, {"closedPositions": [ROW]}, {"orderId": "a"}, {"orderIds": "a"}, {"orderIds": [None]}]
+    "done",
+    [
+        {"orderIds": ["a"]},
+        {"closedPositions": [ROW]},
+        {"orderId": "a"},
+        {"orderIds": "a"},
+        {"orderIds": [None]},
+    ],
 )
-@pytest.mark.parametrize(("status", "failure"), [(200, {"success": False}), (400, {}), (400, {"error": "timed out"})])
+@pytest.mark.parametrize(
+    ("status", "failure"), [(200, {"success": False}), (400, {}), (400, {"error": "timed out"})]
+)
 def test_a_failure_that_names_work_is_half_done(done: Any, status: int, failure: Any) -> None:
     error = ending({**failure, **done}, status)
     assert isinstance(error, UnknownOutcomeError)
@@ -512,14 +545,18 @@ def test_success_and_error_at_once_are_no_success() -> None:
     assert error.reason.cause is Cause.HALF_DONE
 
 
-@pytest.mark.parametrize("body", [{}, {"hello": "there"}, {"orderIds": None}, {"success": None, "warning": "x"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"hello": "there"}, {"orderIds": None}, {"success": None, "warning": "x"}]
+)
 def test_a_200_that_says_nothing_is_unknown(body: Any) -> None:
     error = ending(body)
     assert isinstance(error, UnknownOutcomeError)
     assert error.reason.cause is Cause.SAYS_NOTHING
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"true", b'{"success":true', b'{"success":"\xff"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"null", b"true", b'{"success":true', b'{"success":"\xff"}']
+)
 def test_a_200_that_cannot_be_read_is_unknown(body: bytes) -> None:
     error = ending(body)
     assert isinstance(error, UnknownOutcomeError)
@@ -542,7 +579,9 @@ def test_a_200_that_cannot_be_read_is_unknown(body: bytes) -> None:
         (499, Cause.SERVER_SAID_NO),
     ],
 )
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error":"Invalid request"}', b'{"success":true}', b"[1]"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b'{"error":"Invalid request"}', b'{"success":true}', b"[1]"]
+)
 def test_a_refusing_status_is_refused_whatever_the_body(status: int, cause: Cause, body: bytes) -> None:
     error = ending(body, status)
     assert isinstance(error, RefusedError)
@@ -621,7 +660,8 @@ def test_a_pause_is_no_part_of_any_other_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "decides"), [(200, False), (302, True), (400, False), (401, True), (408, False), (429, True), (500, False)]
+    ("status", "decides"),
+    [(200, False), (302, True), (400, False), (401, True), (408, False), (429, True), (500, False)],
 )
 def test_some_statuses_need_no_body(status: int, *, decides: bool) -> None:
     assert wire.decides_alone(status) is decides

@@ -113,7 +113,9 @@ def test_a_full_reverse_has_all_nine_fields() -> None:
 def test_order_types_are_spelt_as_rest_wants_them(order_type: OrderType, spelling: bytes) -> None:
     limit = Decimal(5780) if order_type.needs_limit_price else None
     stop = Decimal(5780) if order_type.needs_stop_price else None
-    ticket = ReverseTicket("Sim101", "MES 12-25", Side.LONG, 1, order_type, limit_price=limit, stop_price=stop)
+    ticket = ReverseTicket(
+        "Sim101", "MES 12-25", Side.LONG, 1, order_type, limit_price=limit, stop_price=stop
+    )
     body = wire.reverse_body(ticket)
     assert spelling in body
     assert (b"limitPrice" in body, b"stopPrice" in body) == (limit is not None, stop is not None)
@@ -150,7 +152,9 @@ def test_every_account_is_one_segment_of_the_path(account: str) -> None:
 
 
 def test_a_position_goes_back_under_the_names_of_the_api() -> None:
-    row = Position("Sim101", "ES 12-25", Side.SHORT, 2, Decimal("5780.125"), Decimal("5774.0"), Decimal("612.5"))
+    row = Position(
+        "Sim101", "ES 12-25", Side.SHORT, 2, Decimal("5780.125"), Decimal("5774.0"), Decimal("612.5")
+    )
     assert wire.position_fields(row) == {
         "type": None,
         "account": "Sim101",

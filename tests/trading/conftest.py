@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from tests.fakes import FakeGateway, LoopClock, MemoryJournal, VirtualTimeLoop
 
 from crosstrade_panel.domain.scope import OneAccount, Scope
 from crosstrade_panel.domain.snapshot import Source
@@ -15,6 +14,7 @@ from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import Press, PressBook
 from crosstrade_panel.trading.record import Record
 from crosstrade_panel.trading.watch import Watch
+from tests.fakes import FakeGateway, LoopClock, MemoryJournal, VirtualTimeLoop
 
 
 @pytest.fixture
@@ -51,27 +51,35 @@ class Panel:
             await self.desk.watch.positions(source)
 
 
+def _make(
+    gateway: FakeGateway | None = None, *, has_past: bool = True, journal: MemoryJournal | None = None
+) -> Panel:
+    gateway = gateway or FakeGateway()
+    journal = journal or MemoryJournal()
+    clock = LoopClock()
+    pace = Pace()
+    watch = Watch(gateway, clock, Budget(clock.monotonic()), pace)
+    changes: list[Press] = []
+    desk = Desk(
+        gateway,
+        watch,
+        Record(journal, clock, "https://example.test", is_practice=False),
+        PressBook(pace),
+        clock,
+        pace,
+        changes.append,
+        has_past,
+    )
+    return Panel(gateway, journal, clock, desk, changes)
+
+
 @pytest.fixture
 def make_panel() -> Callable[..., Panel]:
     """Makes a desk over a scripted API; call it inside the running loop."""
+    return _make
 
-    def make(gateway: FakeGateway | None = None, *, has_past: bool = True, journal: MemoryJournal | None = None) -> Panel:
-        gateway = gateway or FakeGateway()
-        journal = journal or MemoryJournal()
-        clock = LoopClock()
-        pace = Pace()
-        watch = Watch(gateway, clock, Budget(clock.monotonic()), pace)
-        changes: list[Press] = []
-        desk = Desk(
-            gateway,
-            watch,
-            Record(journal, clock, "https://example.test", is_practice=False),
-            PressBook(pace),
-            clock,
-            pace,
-            changes.append,
-            has_past,
-        )
-        return Panel(gateway, journal, clock, desk, changes)
 
-    return make
+@pytest.fixture(scope="session")
+def make_desk() -> Callable[..., Panel]:
+    """The same for property tests, which may not use a fixture that lives as long as one example."""
+    return _make

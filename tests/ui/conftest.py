@@ -115,4 +115,4 @@ def desk(qapp: QApplication) -> Iterator[Desk]:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """The screen that is none says so whenever a window is shown; nothing is wrong."""
     if item.path.parent.name == "ui":
-        item.add_marker(pytest.mark.qt_log_ignore("does not support propagateSizeHints", extend=True))
+        item.add_marker(pytest.mark.qt_log_ignore("^This plugin does not support", extend=True))

@@ -329,10 +329,7 @@ def _crowded_states() -> Iterator[tuple[str, PanelView]]:
             reverse=replace(
                 REVERSE,
                 ticket=replace(TICKET, account=LONG_NAME),
-                lines=(
-                    f"{LONG_NAME}: Short 123 → BUY 123 MES 12-25 · Stop limit "
-                    "21,345.25 / 21,345.50 · GTC · OCO exit-1",
-                ),
+                lines=(f"{LONG_NAME}: Short 123 → BUY 123 MES 12-25 · Limit 21,345.25 · GTC · OCO exit-1",),
             ),
             banners=(
                 _banner(

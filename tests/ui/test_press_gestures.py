@@ -25,6 +25,12 @@ def button(desk: Desk, name: str = "flattenButton") -> PressButton:
     return found
 
 
+def part(desk: Desk, name: str) -> QWidget:
+    found = desk.window.findChild(QWidget, name)
+    assert found is not None
+    return found
+
+
 def flatten(desk: Desk) -> PressButton:
     return button(desk)
 
@@ -104,6 +110,17 @@ def test_no_other_mouse_button_ever_fires(desk: Desk, other: Qt.MouseButton) -> 
     assert desk.flattened == []
 
 
+@pytest.mark.parametrize("other", [Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton])
+def test_no_other_mouse_button_even_begins_a_gesture(desk: Desk, other: Qt.MouseButton) -> None:
+    QTest.mousePress(reverse(desk), other)
+    desk.pass_time(1)
+    QTest.mouseRelease(reverse(desk), other)
+    QTest.mousePress(flatten(desk), other)
+    assert flatten(desk).phase is Phase.IDLE
+    QTest.mouseRelease(flatten(desk), other)
+    assert (desk.reverse, desk.flattened) == ([], [])
+
+
 def test_a_second_button_during_a_press_cancels_it(desk: Desk) -> None:
     QTest.mousePress(flatten(desk), LEFT)
     QTest.mousePress(flatten(desk), Qt.MouseButton.RightButton)
@@ -154,6 +171,7 @@ def test_a_click_on_a_locked_button_is_swallowed_and_shown(desk: Desk) -> None:
 def test_a_lock_that_comes_during_a_press_swallows_its_release(desk: Desk) -> None:
     QTest.mousePress(flatten(desk), LEFT)
     show_flatten(desk, look=Look.LOCKED)
+    assert flatten(desk).phase is Phase.IDLE
     QTest.mouseRelease(flatten(desk), LEFT)
     assert desk.flattened == []
 
@@ -313,8 +331,7 @@ def test_a_hold_whose_button_is_no_longer_down_cancels_though_no_release_came(de
     show_hold(desk)
     QTest.mousePress(flatten(desk), LEFT)
     desk.pass_time(0.3)
-    other = desk.window.findChild(QWidget, "linkPill")
-    QTest.mouseRelease(other, LEFT)  # Qt now knows of no button that is down
+    QTest.mouseRelease(part(desk, "linkPill"), LEFT)  # Qt now knows of no button that is down
     assert QApplication.mouseButtons() == Qt.MouseButton.NoButton
     desk.pass_time(1)
     assert desk.flattened == []
@@ -340,7 +357,7 @@ def test_a_hold_is_cancelled_by_whatever_takes_the_finger_or_the_window_away(des
             QApplication.sendEvent(pressed, QEvent(QEvent.Type.UngrabMouse))
         case "hide":
             QApplication.sendEvent(pressed, QHideEvent())
-        case "minimise":
+        case _:
             desk.window.showMinimized()
     assert pressed.phase is Phase.IDLE
     desk.pass_time(2)
@@ -378,6 +395,7 @@ def test_reverse_tells_its_start_its_hold_and_its_release(desk: Desk) -> None:
     assert desk.reverse[1:] == [("held", gallery.TICKET)]
     desk.pass_time(2)
     assert reverse(desk).phase is Phase.SPENT
+    assert reverse(desk).look is Look.READY
     assert reverse(desk).share_held == 1
     QTest.mouseRelease(reverse(desk), LEFT)
     assert desk.reverse[2:] == ["released"]
@@ -437,7 +455,9 @@ def test_no_key_fires_by_default_focus(desk: Desk, name: str, key: Qt.Key) -> No
     pressed = button(desk, name)
     pressed.setFocus()
     for _ in range(4):
-        QTest.keyClick(pressed, key)
+        QTest.keyPress(pressed, key)
+        assert not pressed.isDown()
+        QTest.keyRelease(pressed, key)
     desk.pass_time(2)
     assert (desk.flattened, desk.reverse, desk.swallowed) == ([], [], [])
     assert not pressed.is_armed
@@ -447,7 +467,7 @@ def test_no_key_fires_by_default_focus(desk: Desk, name: str, key: Qt.Key) -> No
     "focus", ["accountPicker", "scopePreview", "flattenButton", "orderIds", "menuButton"]
 )
 def test_the_chord_fires_wherever_the_focus_is(desk: Desk, focus: str) -> None:
-    widget = desk.window.findChild(QWidget, focus)
+    widget = part(desk, focus)
     widget.setFocus()
     QTest.keyPress(widget, Qt.Key.Key_F, CHORD)
     assert desk.flattened == [gallery.SCOPE]
@@ -479,6 +499,68 @@ def test_a_chord_kept_down_is_one_press_though_the_keyboard_repeats_it(desk: Des
         desk.clock.now += 0.03
     assert desk.flattened == [gallery.SCOPE]
     QTest.keyRelease(desk.window, Qt.Key.Key_F, CHORD)
+
+
+def repeat_chord(desk: Desk, seconds: float, *, as_real_keys: bool) -> None:
+    """The keyboard repeats the F: marked as repeated, or, as X servers can, looking like real keys."""
+    from PySide6.QtGui import QKeyEvent
+
+    for _ in range(int(seconds / 0.03)):
+        for kind in (QEvent.Type.KeyRelease, QEvent.Type.KeyPress):
+            repeated = QKeyEvent(kind, Qt.Key.Key_F, CHORD, "", not as_real_keys, 1)
+            QApplication.sendEvent(desk.window, repeated)
+            desk.clock.now += 0.001
+        desk.pass_time(0.028)
+
+
+def test_a_repetition_that_looks_like_real_keys_is_one_press_too(desk: Desk) -> None:
+    QTest.keyPress(desk.window, Qt.Key.Key_F, CHORD)
+    repeat_chord(desk, 3, as_real_keys=True)
+    assert desk.flattened == [gallery.SCOPE]
+    QTest.keyRelease(desk.window, Qt.Key.Key_F, CHORD)
+    desk.pass_time(1)
+    QTest.keyClick(desk.window, Qt.Key.Key_F, CHORD)
+    assert len(desk.flattened) == 2
+
+
+@pytest.mark.parametrize("as_real_keys", [True, False])
+def test_a_chord_that_the_keyboard_repeats_can_be_held(desk: Desk, as_real_keys: bool) -> None:
+    show_hold(desk)
+    QTest.keyPress(desk.window, Qt.Key.Key_F, CHORD)
+    desk.pass_time(0.66)
+    repeat_chord(desk, 0.2, as_real_keys=as_real_keys)
+    assert desk.flattened == [EveryAccount()]
+    QTest.keyRelease(desk.window, Qt.Key.Key_F, CHORD)
+
+
+def test_a_key_that_was_down_before_control_and_alt_is_no_chord(desk: Desk) -> None:
+    from PySide6.QtGui import QKeyEvent
+
+    QApplication.sendEvent(desk.window, QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_F, CHORD, "", True, 1))
+    desk.pass_time(1)
+    assert desk.flattened == []
+
+
+@pytest.mark.parametrize("first", [Qt.Key.Key_F, Qt.Key.Key_Control, Qt.Key.Key_Alt])
+def test_a_chord_let_go_just_before_its_hold_is_complete_does_not_fire(desk: Desk, first: Qt.Key) -> None:
+    from PySide6.QtGui import QKeyEvent
+
+    show_hold(desk)
+    QTest.keyPress(desk.window, Qt.Key.Key_F, CHORD)
+    desk.pass_time(0.69)
+    QApplication.sendEvent(desk.window, QKeyEvent(QEvent.Type.KeyRelease, first, CHORD))
+    desk.pass_time(1)
+    assert desk.flattened == []
+    assert flatten(desk).phase is Phase.IDLE
+
+
+def test_letting_go_of_the_letter_releases_a_held_reverse_at_once(desk: Desk) -> None:
+    from PySide6.QtGui import QKeyEvent
+
+    QTest.keyPress(desk.window, Qt.Key.Key_R, CHORD)
+    desk.pass_time(0.6)
+    QApplication.sendEvent(desk.window, QKeyEvent(QEvent.Type.KeyRelease, Qt.Key.Key_R, CHORD))
+    assert desk.reverse[-1] == "released"
 
 
 def test_a_chord_holds_where_holding_is_due(desk: Desk) -> None:

@@ -1,0 +1,225 @@
+"""One press from the command line, from its locks to what is printed about it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from crosstrade_panel import cli_output, cli_texts, texts
+from crosstrade_panel.cli_arguments import FlattenCommand, ReverseCommand
+from crosstrade_panel.cli_session import Interruption, Session, open_session
+from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
+from crosstrade_panel.domain.scope import OneAccount, Scope
+from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.elsewhere import presses_of
+from crosstrade_panel.storage.journal_view import PressRecord
+from crosstrade_panel.system_clock import SystemClock
+from crosstrade_panel.trading.desk import Desk, fates_of
+from crosstrade_panel.trading.flatten import Flatten
+from crosstrade_panel.trading.press import Lock, Phase, Press, PressBook
+from crosstrade_panel.trading.reverse import Held, Reverse
+
+_log = logging.getLogger(__name__)
+
+_SILENCE_S = 1.0
+
+
+
+class _NotSentError(Exception):
+    """Something forbids the press before it begins; `detail` is a sentence."""
+
+    def __init__(self, cause: Cause, detail: str) -> None:
+        super().__init__(cause.value)
+        self.reason = Reason(cause)
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One press. It outlives its event loop, so that nothing that breaks the loop loses the truth."""
+
+    command: FlattenCommand | ReverseCommand
+    press: Press | None = None
+    outcome: Outcome | None = None
+    detail: str = ""
+    is_told: bool = False
+    _said: set[str] = field(default_factory=set)
+    _clock: SystemClock = field(default_factory=SystemClock)
+
+    def run(self) -> int:
+        """Carry it out, tell what became of it, and return the exit code."""
+        with Interruption() as interruption:
+            try:
+                self._run(interruption)
+            except (KeyboardInterrupt, asyncio.CancelledError):
+                self._end(Cause.INTERRUPTED)
+            except Exception:  # noqa: BLE001 - around one press: told as NOT SENT or UNKNOWN, never a traceback
+                _log.exception("the command line failed in a way that is not foreseen")
+                self._end(Cause.INTERNAL)
+            with contextlib.suppress(KeyboardInterrupt):  # what happened has happened
+                self._tell()
+            assert self.outcome is not None  # noqa: S101 - every way here gives it one
+            return self.outcome.verdict.exit_code
+
+    def _run(self, interruption: Interruption) -> None:
+        with open_session(self.command.where) as session:
+            reason = session.choice.reason
+            if reason is not None:
+                self._not_sent(reason, session.problem)
+                return
+            import crosstrade_panel.crosstrade.rest  # noqa: F401, PLC0415 - slow: before the loop runs
+
+            try:
+                interruption.run(lambda: self._carry_out(session))
+            except _NotSentError as error:
+                self._not_sent(error.reason, error.detail)
+
+    async def _carry_out(self, session: Session) -> None:
+        async with session.desk(self._on_change) as desk:
+            silence = asyncio.get_running_loop().call_later(_SILENCE_S, self._on_silence)
+            try:
+                match self.command:
+                    case FlattenCommand():
+                        await self._flatten(session, desk, self.command)
+                    case ReverseCommand():  # pragma: no branch - the types end here
+                        await self._reverse(session, desk, self.command)
+            except asyncio.CancelledError:
+                self._end(Cause.INTERRUPTED)
+            finally:
+                silence.cancel()
+            self._end(Cause.INTERNAL)  # without effect where the press has its outcome
+            self._tell()  # before the links are closed: that may take a moment
+
+    async def _flatten(self, session: Session, desk: Desk, command: FlattenCommand) -> None:
+        def is_locked(book: PressBook) -> bool:
+            return book.flatten_lock(command.scope, self._clock.monotonic()).lock is Lock.LOCKED
+
+        records = await session.presses_elsewhere()
+        self._respect(session, desk, records or [], is_locked)
+        await Flatten(desk)(self._begin(desk, command.scope))
+
+    async def _reverse(self, session: Session, desk: Desk, command: ReverseCommand) -> None:
+        reverse, wanted = Reverse(desk), command.wanted
+
+        def is_locked(book: PressBook) -> bool:
+            return book.reverse_is_locked(wanted.account, wanted.instrument, self._clock.monotonic())
+
+        held = await reverse.look(wanted.account, wanted.instrument)
+        if isinstance(held, Reason):
+            raise _NotSentError(held.cause, cli_texts.no_read(texts.reason_sentence(held)))
+        if held.side is not wanted.leaving:
+            words = cli_texts.other_side(held.side, held.quantity, held.instrument, wanted.leaving)
+            raise _NotSentError(Cause.NOT_AS_READ, words)
+        records = await session.presses_elsewhere()
+        if records is None:
+            raise _NotSentError(Cause.LOCKED, cli_texts.JOURNAL_UNREADABLE)
+        self._respect(session, desk, records, is_locked)
+        ticket = _as_held(command, held)
+        await reverse(self._begin(desk, OneAccount(held.account, held.instrument), ticket))
+
+    @staticmethod
+    def _respect(
+        session: Session, desk: Desk, records: list[PressRecord], is_locked: Callable[[PressBook], bool]
+    ) -> None:
+        """Take the presses of other processes into the book, unless one of them forbids this one."""
+        pids = {record.press_id: record.owner.pid for record in records}
+        for press in presses_of(records, session.choice.origin):
+            alone = PressBook(desk.pace)
+            alone.open(press)
+            if is_locked(alone):
+                age_s = max(0.0, desk.clock.monotonic() - press.began_at)
+                raise _NotSentError(Cause.LOCKED, cli_texts.locked_by(press, pids[press.id], age_s))
+            desk.book.open(press)
+
+    def _begin(self, desk: Desk, scope: Scope, ticket: ReverseTicket | None = None) -> Press:
+        clock = desk.clock
+        self.press = Press(os.urandom(16).hex(), scope, clock.monotonic(), clock.now(), ticket)
+        desk.book.open(self.press)
+        return self.press
+
+    # what it came to
+
+    def _end(self, cause: Cause) -> None:
+        """Give it an outcome, where it has none: UNKNOWN once bytes may have left."""
+        press = self.press
+        if press is not None and self.outcome is None:
+            self.outcome = press.outcome
+        if self.outcome is not None:
+            return
+        if press is None or not press.may_have_left:
+            before = Cause.INTERRUPTED_BEFORE_SENDING if cause is Cause.INTERRUPTED else cause
+            self._not_sent(Reason(before), "")
+            return
+        reason = Reason(cause)
+        fates = fates_of(press.scope, Verdict.UNKNOWN, press.shows or (), reason)
+        now = self._clock.now()
+        self.outcome = Outcome(Verdict.UNKNOWN, now, fates, press.scope, press.ticket, reason=reason)
+
+    def _not_sent(self, reason: Reason, detail: str) -> None:
+        match self.command:
+            case FlattenCommand(scope=scope):
+                ticket = None
+            case ReverseCommand(wanted=wanted):  # pragma: no branch - the types end here
+                ticket = wanted
+                scope = OneAccount(wanted.account, wanted.instrument)
+        fates = fates_of(scope, Verdict.NOT_SENT, (), reason)
+        self.detail = detail
+        self.outcome = Outcome(Verdict.NOT_SENT, self._clock.now(), fates, scope, ticket, reason=reason)
+        _log.info("not sent: %s", reason.cause.value)
+
+    def _tell(self) -> None:
+        """Print the outcome, once."""
+        outcome = self.outcome
+        if outcome is None or self.is_told:
+            return
+        self.is_told = True
+        practice, knows = self.command.where.practice, self._has_quantity()
+        if self.command.json:
+            value = cli_output.outcome_object(
+                outcome, self.detail, is_practice=practice, has_quantity=knows
+            )
+            cli_output.say_json(value)
+        else:
+            lines = cli_output.outcome_lines(
+                outcome, self.detail, is_practice=practice, has_quantity=knows
+            )
+            cli_output.say("\n".join(lines))
+
+    def _has_quantity(self) -> bool:
+        """Whether the size of a reverse's order is known: given, or taken from the position."""
+        command = self.command
+        return self.press is not None or (isinstance(command, ReverseCommand) and command.has_quantity)
+
+    # progress
+
+    def _on_change(self, press: Press) -> None:
+        """Say what is new; nothing is printed before the answer, so that no terminal holds up a press."""
+        title = {
+            Phase.VERIFYING: texts.verifying_title,
+            Phase.CHECKING: texts.checking_title,
+        }.get(press.phase)
+        if title is not None:
+            self._remark(title(press.scope, press.ticket))
+            if press.shows:
+                self._remark(texts.shows_text(press.shows, is_practice=self.command.where.practice))
+        for note in press.notes:
+            self._remark(note)
+        press.notes.clear()
+
+    def _on_silence(self) -> None:
+        if self.press is not None and self.press.phase is Phase.SENDING:
+            self._remark(texts.no_answer_yet(None, is_practice=self.command.where.practice))
+
+    def _remark(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            cli_output.remark(text)
+
+
+def _as_held(command: ReverseCommand, held: Held) -> ReverseTicket:
+    """The ticket under the names that the position carries; the open size where no quantity was given."""
+    wanted = command.wanted
+    quantity = wanted.quantity if command.has_quantity else held.quantity
+    return replace(wanted, account=held.account, instrument=held.instrument, quantity=quantity)

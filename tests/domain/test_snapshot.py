@@ -1,0 +1,70 @@
+"""What a read shows: modes, rows in scope, working orders, and how far a read can be believed."""
+
+from decimal import Decimal
+
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
+from crosstrade_panel.domain.snapshot import (
+    Account,
+    Flaws,
+    Mode,
+    Position,
+    PositionsRead,
+    Source,
+    Stamp,
+    find_account,
+    in_scope,
+    total_unrealized,
+)
+from tests.fakes import order, position
+
+
+def test_only_ninjatraders_own_simulator_is_sim_and_whatever_is_unknown_is_live() -> None:
+    assert Account("a", "simulator").mode is Mode.SIM
+    assert Account("a", "Rithmic").mode is Mode.LIVE
+    assert Account("a").mode is Mode.LIVE
+
+
+def test_a_row_of_unknown_account_belongs_to_every_account() -> None:
+    mine, hidden = position(), Position(None, "ES 12-25", None, None)
+    read = PositionsRead(Source.POSITIONS, Stamp(0, 1), (mine, hidden, position("Sim102")))
+    assert read.of("SIM101") == (mine, hidden)
+    assert hidden.pair is None
+    assert not hidden.is_readable
+    assert mine.pair == ("sim101", "mes 12-25")
+    assert mine.is_readable
+
+
+def test_a_row_that_cannot_be_shown_to_be_outside_is_in_scope() -> None:
+    rows = (position(), position("Sim102"), Position(None, None, None, None), position(side=None))
+    assert in_scope(OneAccount("Sim101", None, Side.SHORT), rows) == (rows[0], rows[2], rows[3])
+    assert in_scope(EveryAccount(), rows) == rows
+
+
+def test_an_order_works_unless_its_state_is_terminal() -> None:
+    states = ["Working", "CancelPending", "Unknown", None, "Filled", "CANCELLED", "rejected"]
+    assert [order(state=state).is_working for state in states] == [
+        True,
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_a_flaw_spoils_one_account_or_all() -> None:
+    assert Flaws(accounts=frozenset({"sim101"})).spoil("Sim101")
+    assert not Flaws(accounts=frozenset({"sim101"})).spoil("Sim102")
+    assert Flaws("count").spoil("Sim102")
+
+
+def test_a_total_is_said_only_when_every_row_says_its_part() -> None:
+    assert total_unrealized([position(), position()]) == Decimal("125.00")
+    assert total_unrealized([position(), Position("a", "b", Side.LONG, 1)]) is None
+
+
+def test_an_account_is_found_without_regard_to_case() -> None:
+    accounts = (Account("Sim101"), Account("Sim102"))
+    assert find_account(accounts, "SIM102") == accounts[1]
+    assert find_account(accounts, "Sim103") is None

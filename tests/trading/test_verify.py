@@ -1,0 +1,217 @@
+"""The reads after a press: when they are made, how many, and when they end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crosstrade_panel.domain.outcome import Cause, Reason, Verdict
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
+from crosstrade_panel.domain.snapshot import Account, Flaws, Source
+from crosstrade_panel.trading.flatten import Flatten
+from crosstrade_panel.trading.ports import ReadFailedError
+from tests.fakes import FakeGateway, fail_reads, position
+
+pytestmark = pytest.mark.anyio
+
+Make = Callable[..., Any]
+SIM101 = OneAccount("Sim101")
+POSITION_READS = {Source.POSITIONS, Source.SNAPSHOT}
+
+
+def stays_open(gateway: FakeGateway, _scope: object) -> Any:
+    return gateway.receipt(list(gateway.open))
+
+
+def position_reads(gateway: FakeGateway, since: float = 1000.0) -> list[float]:
+    return [round(at - since, 2) for source, at in gateway.reads if source in POSITION_READS]
+
+
+async def test_reads_follow_the_schedule_while_something_stays_open(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(open=[position()], on_flatten=stays_open, latency_s=0.0))
+    await Flatten(panel.desk)(panel.press(SIM101))
+    assert position_reads(panel.gateway) == [0.0, 0.5, 1.0, 2.0, 3.5, 5.5, 8.0, 10.0]
+    sources = [source for source, _ in panel.gateway.reads]
+    assert sources == [Source.POSITIONS, Source.SNAPSHOT] * 4
+
+
+async def test_the_second_read_is_of_the_other_endpoint_a_second_after_the_first_was_answered(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[position()], latency_s=0.2))
+    await Flatten(panel.desk)(panel.press(SIM101))
+    first, *_, last = [
+        (source, round(at - 1000.2, 2)) for source, at in panel.gateway.reads if source in POSITION_READS
+    ]
+    assert (first, last) == ((Source.POSITIONS, 0.0), (Source.SNAPSHOT, 1.2))
+
+
+async def test_reads_that_fail_at_once_never_become_a_storm(make_panel: Make) -> None:
+    for sources in ((*Source,), (Source.SNAPSHOT, Source.ACCOUNTS), (Source.POSITIONS,), (Source.ORDERS,)):
+        gateway = FakeGateway(
+            open=[position()], on_flatten=stays_open, before_read=fail_reads(*sources), latency_s=0.0
+        )
+        panel = make_panel(gateway)
+        await Flatten(panel.desk)(panel.press(SIM101))
+        assert max(Counter(source for source, _ in gateway.reads).values()) <= 25
+        gateway.reads.clear()
+        gateway.on_flatten = None
+        await Flatten(panel.desk)(panel.press(SIM101))
+        assert len(gateway.reads) <= 60
+
+
+async def test_bad_news_that_cannot_be_confirmed_is_asked_for_again_but_never_in_a_storm(
+    make_panel: Make,
+) -> None:
+    gateway = FakeGateway(open=[position()], latency_s=0.0)
+    panel = make_panel(gateway)
+    await panel.look()
+    gateway.reads.clear()
+
+    def overfill(_gateway: FakeGateway, _scope: object) -> Any:
+        gateway.open = [position(side=Side.LONG)]
+        return gateway.receipt([position()])
+
+    def fail_after_the_first(_gateway: FakeGateway, _source: Source, _number: int) -> None:
+        if len(gateway.reads) > 1:
+            raise ReadFailedError(Reason(Cause.SERVER_FAILED))
+
+    gateway.on_flatten, gateway.before_read = overfill, fail_after_the_first
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert outcome.verdict is Verdict.NOT_PROVED
+    assert position_reads(gateway)[:2] == [0.0, 0.05]
+    assert len(position_reads(gateway)) <= 30
+
+
+async def test_an_overfill_that_keeps_changing_is_not_claimed_and_does_not_drain_the_budget(
+    make_panel: Make,
+) -> None:
+    gateway = FakeGateway(open=[position()])
+    panel = make_panel(gateway)
+    await panel.look()
+
+    def change(_gateway: FakeGateway, _source: Source, number: int) -> None:
+        gateway.open = [position(side=Side.LONG, quantity=number + 1)]
+
+    gateway.before_read = change
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert outcome.verdict is Verdict.NOT_PROVED
+    assert panel.desk.watch.budget.level(panel.clock.monotonic()) >= 2.9
+
+
+async def test_an_empty_budget_delays_reads_and_stops_none_for_ever(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(open=[position()]))
+    for _ in range(20):
+        panel.desk.watch.budget.spend(panel.clock.monotonic())
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert outcome.verdict is Verdict.FLAT
+    assert position_reads(panel.gateway)[0] >= 1.3
+    assert panel.desk.watch.budget.level(panel.clock.monotonic()) >= 2.9
+
+
+async def test_a_budget_closed_for_the_whole_window_ends_not_proved_without_a_read(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(open=[position()]))
+    panel.desk.watch.budget.back_off(panel.clock.monotonic(), 30.0)
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert (outcome.verdict, outcome.reason) == (Verdict.NOT_PROVED, Reason(Cause.READS_FAILED))
+    assert not panel.gateway.reads
+    assert panel.clock.monotonic() == pytest.approx(1010.01, abs=0.1)
+
+
+async def test_reads_stuck_for_twenty_seconds_do_not_keep_the_outcome_waiting(make_panel: Make) -> None:
+    gateway = FakeGateway(open=[position()])
+    panel = make_panel(gateway)
+    press = panel.press(SIM101)
+    gateway.before_read = lambda *_: setattr(gateway, "latency_s", 20.0)
+    outcome = await Flatten(panel.desk)(press)
+    assert outcome.verdict is Verdict.NOT_PROVED
+    assert panel.clock.monotonic() == pytest.approx(1015.0, abs=0.1)
+    assert len(gateway.reads) == 2
+    await panel.desk.watch.stop()
+
+
+async def test_one_stuck_read_does_not_stop_the_others(make_panel: Make) -> None:
+    gateway = FakeGateway(open=[position()])
+    panel = make_panel(gateway)
+    await panel.look()
+
+    def first_is_stuck(_gateway: FakeGateway, _source: Source, number: int) -> None:
+        gateway.latency_s = 30.0 if number == 2 else 0.01
+
+    gateway.before_read = first_is_stuck
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert outcome.verdict is Verdict.FLAT
+    assert panel.clock.monotonic() < 1003.0
+    await panel.desk.watch.stop()
+
+
+async def test_a_read_under_way_at_the_end_of_the_window_still_counts(make_panel: Make) -> None:
+    gateway = FakeGateway(open=[position()], on_flatten=stays_open)
+    panel = make_panel(gateway)
+    began = panel.clock.monotonic()
+
+    def slow(_gateway: FakeGateway, _source: Source, _number: int) -> None:
+        if gateway.now() >= began + 9.0:
+            gateway.open, gateway.latency_s = [], 1.4
+
+    gateway.before_read = slow
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert outcome.verdict is Verdict.FLAT_ORDERS_NOT_CHECKED or outcome.verdict is Verdict.FLAT
+    assert panel.clock.monotonic() - began <= 15.1
+
+
+async def test_past_the_window_nothing_new_is_begun_while_the_last_read_is_under_way(
+    make_panel: Make,
+) -> None:
+    gateway = FakeGateway(open=[position()], on_flatten=stays_open)
+    panel = make_panel(gateway)
+    began = panel.clock.monotonic()
+
+    def slow(_gateway: FakeGateway, _source: Source, _number: int) -> None:
+        if gateway.now() >= began + 9.0:
+            gateway.latency_s = 2.5
+
+    gateway.before_read = slow
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert outcome.verdict is Verdict.STILL_OPEN
+    assert position_reads(gateway, began)[-1] == pytest.approx(10.01, abs=0.02)
+    assert panel.clock.monotonic() - began == pytest.approx(12.5, abs=0.05)
+
+
+async def test_orders_of_many_accounts_are_read_one_at_a_time_and_told_as_far_as_they_came(
+    make_panel: Make,
+) -> None:
+    names = [f"Apex-{number:02}" for number in range(60)]
+    rows = [position(name) for name in names]
+    gateway = FakeGateway(accounts_listed=[Account(name, connected=True) for name in names], open=rows)
+    panel = make_panel(gateway)
+    await panel.look()
+    outcome = await Flatten(panel.desk)(panel.press(EveryAccount()))
+    assert outcome.verdict is Verdict.FLAT_ORDERS_NOT_CHECKED
+    checked, wanted = outcome.orders_checked
+    assert 20 < checked < wanted == 60
+    assert checked == sum(fate.verdict is Verdict.FLAT for fate in outcome.fates)
+
+
+async def test_an_account_whose_row_is_bad_in_one_endpoint_is_not_proved_by_the_other(
+    make_panel: Make,
+) -> None:
+    def flaws(source: Source, _number: int) -> Flaws:
+        return Flaws(accounts=frozenset({"sim101"})) if source is Source.SNAPSHOT else Flaws()
+
+    panel = make_panel(FakeGateway(open=[position()], flaws=flaws))
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert (outcome.verdict, outcome.reason) == (Verdict.NOT_PROVED, Reason(Cause.ROW_UNREADABLE))
+
+
+async def test_the_background_pauses_while_a_press_reads_for_itself(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(open=[position()], on_flatten=stays_open))
+    background = asyncio.create_task(panel.desk.watch.run())
+    await asyncio.sleep(0.1)
+    began = panel.clock.monotonic()
+    await Flatten(panel.desk)(panel.press(SIM101))
+    assert len(position_reads(panel.gateway, began)) <= 10
+    background.cancel()
+    await asyncio.gather(background, return_exceptions=True)
