@@ -63,12 +63,13 @@ def outcome_lines(
 ) -> list[str]:
     """An outcome in words; `detail` stands for the reason where the command line knows more than that.
 
-    `has_quantity`: the quantity of a reverse is known, so that its order can be named.
+    `has_quantity`: the quantity of a reverse is known; without it nothing can be said of its order.
     """
     told = replace(outcome, reason=None) if detail else outcome
+    told = told if has_quantity else replace(told, ticket=None)
     lines = [texts.outcome_title(told)]
-    if outcome.ticket is not None and has_quantity:
-        lines.append(cli_texts.ticket_line(outcome.ticket))
+    if told.ticket is not None:
+        lines.append(cli_texts.ticket_line(told.ticket))
     if detail:
         lines.append(detail[:1].upper() + detail[1:])
     lines.extend(texts.outcome_lines(told, is_practice=is_practice))

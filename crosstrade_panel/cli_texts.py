@@ -187,23 +187,29 @@ BROKEN = "an error in this program; its log has the details"
 # --- opening the window
 
 
-NO_DISPLAY = (
-    "crosstrade-panel: no window can open, because there is no display "
-    "(DISPLAY and WAYLAND_DISPLAY are not set).\n"
-    "The command line works without one, for example:\n"
-    "  crosstrade-panel status --practice\n"
-    "  crosstrade-panel flatten --account Sim101 --practice\n"
-    "  crosstrade-panel --help"
-)
+def no_display(command: str, display: str = "") -> str:
+    """Nowhere to draw; `display` is what DISPLAY says, where nothing answers."""
+    why = f"the display {display} does not answer" if display else (
+        "there is no display (DISPLAY and WAYLAND_DISPLAY are not set)"
+    )
+    return f"crosstrade-panel: no window can open, because {why}.\n{_instead(command)}"
 
 
-def no_window(missing: str) -> str:
+def no_window(missing: str, command: str) -> str:
     """A library that the window needs is not there."""
     return (
         f"crosstrade-panel: the window cannot open, because this is missing: {missing}\n"
         "On Debian and Ubuntu, packaging/bootstrap.py installs it or prints the line to type.\n"
-        "The command line works without it, for example:\n"
-        "  crosstrade-panel status --practice"
+        f"{_instead(command)}"
+    )
+
+
+def _instead(command: str) -> str:
+    return (
+        "The command line works without a window, for example:\n"
+        f"  {command} status --practice\n"
+        f"  {command} flatten --account Sim101 --practice\n"
+        f"  {command} --help"
     )
 
 

@@ -1,12 +1,21 @@
 """The entry points: they pick the window or the command line, and import only that half."""
 
 import os
+import re
+import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 NOT_SENT = 4
 """The exit code of a command that ended before anything was sent."""
+
+COMMAND_VARIABLE = "CROSSTRADE_PANEL_COMMAND"
+"""Environment variable in which a launcher says how it was called."""
+
+_X_PORT = 6000
+_PROBE_S = 2.0
 
 
 def main() -> int:
@@ -50,10 +59,9 @@ def _window_arguments(arguments: Sequence[str]) -> tuple[bool, str | None] | Non
 
 
 def _open_window(*, practice: bool, base_url: str | None) -> int:
-    if not _has_display(os.environ, sys.platform):
-        from crosstrade_panel import cli_texts
-
-        _say(cli_texts.NO_DISPLAY)
+    problem = _screen_problem(os.environ, sys.platform)
+    if problem is not None:
+        _say(problem)
         return 1
     try:
         from crosstrade_panel.app import run_window
@@ -62,16 +70,64 @@ def _open_window(*, practice: bool, base_url: str | None) -> int:
             raise  # a bug, and no missing library
         from crosstrade_panel import cli_texts
 
-        _say(cli_texts.no_window(str(error)))
+        _say(cli_texts.no_window(str(error), _command(os.environ)))
         return 1
     return run_window(practice=practice, base_url=base_url)
 
 
-def _has_display(environ: Mapping[str, str], platform: str) -> bool:
-    """Whether Qt has somewhere to draw; without, it would end the process with an abort."""
-    if platform in {"win32", "darwin"}:
+def _command(environ: Mapping[str, str]) -> str:
+    """How the trader started us, for examples that can be typed."""
+    return environ.get(COMMAND_VARIABLE) or "crosstrade-panel"
+
+
+def _screen_problem(environ: Mapping[str, str], platform: str) -> str | None:
+    """Why Qt could not draw: found out before, because Qt itself would end the process with an abort."""
+    if platform in {"win32", "darwin"} or environ.get("QT_QPA_PLATFORM"):
+        return None
+    from crosstrade_panel import cli_texts
+
+    wayland, display = environ.get("WAYLAND_DISPLAY", ""), environ.get("DISPLAY", "")
+    if wayland and _answers(socket.AF_UNIX, str(Path(environ.get("XDG_RUNTIME_DIR", ""), wayland))):
+        return None
+    if not display:
+        return cli_texts.no_display(_command(environ))
+    if not _x_server_answers(display):
+        return cli_texts.no_display(_command(environ), display)
+    if not _can_load("libxcb-cursor.so.0"):
+        return cli_texts.no_window("libxcb-cursor0", _command(environ))
+    return None
+
+
+def _x_server_answers(display: str) -> bool:
+    """Whether something listens where a DISPLAY points; a form that we cannot read is left to Qt."""
+    match = re.fullmatch(r"([\w.-]*):(\d{1,4})(?:\.\d+)?", display, re.ASCII)
+    if match is None:
         return True
-    return any(environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    host, number = match.group(1), int(match.group(2))
+    if host not in {"", "unix"}:
+        return _answers(socket.AF_INET, (host, _X_PORT + number))
+    path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - where every X server has it
+    return _answers(socket.AF_UNIX, path) or _answers(socket.AF_UNIX, f"\0{path}")
+
+
+def _answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE_S)
+        try:
+            probe.connect(address)
+        except OSError:
+            return False
+        return True
+
+
+def _can_load(library: str) -> bool:
+    import ctypes
+
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _say(text: str) -> None:

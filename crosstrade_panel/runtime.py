@@ -193,7 +193,7 @@ def collect_garbage() -> None:
     a widget or timer in it is collected there; the next event for it ends the process (seen).
     """
     for generation in (2, 1, 0):
-        if gc.get_count()[generation] > gc.get_threshold()[generation]:
+        if gc.get_count()[generation] > gc.get_threshold()[generation] > 0:
             gc.collect(generation)
             return
 

@@ -77,6 +77,18 @@ _CAUSES = {
     Cause.READS_DISAGREE: "the reads do not agree",
 }
 
+# When the API cannot carry a press, NinjaTrader itself still can.
+_NO_WAY_THROUGH = frozenset(
+    {
+        Cause.CONNECT_FAILED,
+        Cause.CONNECT_TIMEOUT,
+        Cause.NINJATRADER_OFFLINE,
+        Cause.NO_ANSWER,
+        Cause.SERVER_FAILED,
+        Cause.TOKEN_REFUSED,
+    }
+)
+
 _NEXT_STEPS = {
     Verdict.OVERFILLED: "Flatten that instrument with Any side.",
     Verdict.STILL_OPEN: "Flatten again, or in NinjaTrader.",
@@ -178,10 +190,20 @@ def clock_time(at: datetime) -> str:
     return f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
 
 
-def reason_sentence(reason: Reason) -> str:
+def reason_sentence(reason: Reason, *, is_practice: bool = False) -> str:
     """Why, in plain words, with the server's own words behind."""
-    sentence = _CAUSES[reason.cause]
+    sentence = cause_words(reason.cause, is_practice=is_practice)
     return f"{sentence}: “{reason.said}”" if reason.said else sentence
+
+
+def cause_words(cause: Cause, *, is_practice: bool = False) -> str:
+    """Why, without the server's words; in practice nobody real is blamed."""
+    words = _CAUSES[cause]
+    if is_practice:
+        words = words.replace("CrossTrade", "the practice exchange").replace(
+            "NinjaTrader", "its NinjaTrader"
+        )
+    return words
 
 
 def timings_text(timings: Timings) -> str:
@@ -227,7 +249,9 @@ def outcome_lines(outcome: Outcome, *, is_practice: bool) -> tuple[str, ...]:
     """What else is known: by whom, why, per account, what to do next, and the times."""
     lines = [_authority(outcome, is_practice=is_practice)]
     if outcome.reason is not None:
-        lines.append(_sentence(reason_sentence(outcome.reason)))
+        lines.append(_sentence(reason_sentence(outcome.reason, is_practice=is_practice)))
+        if outcome.reason.cause in _NO_WAY_THROUGH and not is_practice:
+            lines.append(FALLBACK)
     if outcome.warning:
         lines.append(f"Warning: “{outcome.warning}”")
     if outcome.ticket is not None:
@@ -242,6 +266,8 @@ def _authority(outcome: Outcome, *, is_practice: bool) -> str:
     """Who says so, how far the orders were checked, and what is open elsewhere."""
     if outcome.verdict in {Verdict.NOT_SENT, Verdict.REFUSED}:
         return ""
+    if outcome.verdict is Verdict.UNKNOWN and not outcome.fates:
+        return ""  # of an earlier run: nobody has read anything for it
     parts = [holder(is_practice=is_practice)]
     checked, needed = outcome.orders_checked
     if needed:
@@ -279,7 +305,7 @@ def _fate_lines(outcome: Outcome, *, is_practice: bool) -> list[str]:
         if fate in well or fate in quiet:
             continue
         facts = _facts_of(fate, is_practice=is_practice)
-        why = "" if fate.reason is None else _CAUSES[fate.reason.cause]
+        why = "" if fate.reason is None else cause_words(fate.reason.cause, is_practice=is_practice)
         lines.append(f"{fate.account}: {'; '.join(facts) or why or verdict_word(fate.verdict)}")
     return lines
 

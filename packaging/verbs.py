@@ -15,6 +15,7 @@ usage: bootstrap.py practice [ARGUMENTS]      the panel on the embedded practice
        bootstrap.py test [--fast]             every check
        bootstrap.py test PYTEST-ARGUMENTS     only these tests
 """
+SCRIPT = os.path.join("packaging", "bootstrap.py")  # noqa: PTH118 - as it is typed on this system
 STOPPED = 130
 MISUSED = 2
 
@@ -63,8 +64,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def program_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The caller's, without what would lead another Python's packages into the locked set."""
-    return {name: value for name, value in environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}}
+    """The caller's, without what would lead another Python's packages into the locked set.
+
+    With it goes how we were called, so that the program's examples can be typed as they stand.
+    """
+    kept = {name: value for name, value in environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}}
+    return {**kept, "CROSSTRADE_PANEL_COMMAND": f"{'py' if os.name == 'nt' else 'python3'} {SCRIPT} run"}
 
 
 def _wait_for(command: Sequence[str]) -> int:

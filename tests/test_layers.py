@@ -16,10 +16,14 @@ EVERYTHING = frozenset({""})
 COMMAND_LINE = frozenset({"trading", "crosstrade", "storage", "simulator", "texts", "domain"})
 # Cut out of the two composition roots, app and cli, because both need them.
 SHARED = frozenset({"elsewhere", "server_choice", "system_clock"})
+# The command line, cut along its steps: arguments → session → press → output.
+CLI_PARTS = frozenset(
+    {"cli_arguments", "cli_texts", "cli_output", "cli_press", "cli_session", "cli_diagnosis"}
+)
 ARROWS: dict[str, frozenset[str]] = {
     "": frozenset(),
     "__main__": frozenset({"main"}),
-    "main": frozenset({"app", "cli", "texts"}),
+    "main": frozenset({"app", "cli", "cli_texts"}),
     "app": EVERYTHING,
     "texts": frozenset({"domain", "trading"}),
     "runtime": frozenset({"texts"}),
@@ -29,8 +33,12 @@ ARROWS: dict[str, frozenset[str]] = {
     "storage": frozenset({"trading.ports", "domain"}),
     "desktop": frozenset({"trading.ports", "domain"}),
     "simulator": frozenset(),
-    "cli": COMMAND_LINE | SHARED | {"cli_arguments", "cli_texts"},
+    "cli": COMMAND_LINE | SHARED | CLI_PARTS,
     "cli_arguments": frozenset({"cli_texts", "texts", "domain"}),
+    "cli_press": (COMMAND_LINE | SHARED | CLI_PARTS) - {"simulator", "cli_diagnosis"},
+    "cli_session": COMMAND_LINE | SHARED | {"cli_arguments", "cli_texts"},
+    "cli_output": frozenset({"texts", "cli_texts", "crosstrade", "domain"}),
+    "cli_diagnosis": frozenset({"trading", "storage", "domain", "texts", "cli_texts", "server_choice"}),
     "cli_texts": frozenset({"texts", "storage", "trading", "domain"}),
     "elsewhere": frozenset({"storage", "trading", "domain"}),
     "server_choice": frozenset({"crosstrade", "storage", "trading.ports", "domain"}),

@@ -15,7 +15,7 @@ import httpx
 from crosstrade_panel import __version__
 from crosstrade_panel.crosstrade import wire
 from crosstrade_panel.crosstrade.address import BaseUrl, Secret
-from crosstrade_panel.crosstrade.link import EncodedError, Link, Progress, TooLargeError
+from crosstrade_panel.crosstrade.link import Link, Progress, TooLargeError
 from crosstrade_panel.crosstrade.pipe import Dial, default_tls
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
@@ -470,8 +470,6 @@ def _cause_after_sending(error: Exception, progress: Progress) -> Cause:
             return progress.given_up
         case TooLargeError():
             return Cause.TOO_LARGE
-        case EncodedError():
-            return Cause.UNREADABLE
         case httpcore.RemoteProtocolError():
             return Cause.CONNECTION_LOST if progress.was_cut_off else Cause.UNREADABLE
         case httpcore.NetworkError() | OSError():

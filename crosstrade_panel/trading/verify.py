@@ -9,7 +9,7 @@ from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Reason
 from crosstrade_panel.domain.snapshot import AccountsRead, OrdersRead, PositionsRead, Source
 from crosstrade_panel.trading.budget import VERIFYING_LEAVES
-from crosstrade_panel.trading.evidence import Evidence, Judgement
+from crosstrade_panel.trading.evidence import Evidence, Judgement, other_source
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import READ_SOURCES, Clock, ReadFailedError
 from crosstrade_panel.trading.watch import Watch
@@ -128,9 +128,9 @@ class Verification:
         """What is to be read next, and when (monotonic seconds)."""
 
         def read_positions(now: float) -> None:
+            source = self._next_source(judgement, now)
             self._looks = [look for look in self._looks if look > now]
             self._positions_sent_at = now
-            source = self._proof.evidence.next_source(judgement.candidate_source)
             self._start(self._read_positions(source), source)
 
         def list_accounts(now: float) -> None:
@@ -149,20 +149,41 @@ class Verification:
 
         return [*plan, (due_at, read_orders)]
 
+    def _next_source(self, judgement: Judgement, now: float) -> Source:
+        """The endpoint that a first half waits for; else both in turn, as other accounts may want either."""
+        evidence = self._proof.evidence
+        second_at = self._second_at(judgement)
+        if second_at is not None and self._positions_sent_at < second_at <= now:
+            return evidence.next_source(judgement.candidate_source)
+        source = evidence.next_source(None)
+        # What is stuck there would only be stuck twice.
+        return other_source(source) if source in self._under_way.values() else source
+
+    def _second_at(self, judgement: Judgement) -> float | None:
+        """From when on a second half counts; None where none is wanted."""
+        if judgement.candidate_at is None:
+            return None
+        return max(judgement.candidate_at + self._pace.second_read_s, judgement.second_from)
+
     def _positions_due(self, judgement: Judgement) -> float:
         under_way = self._positions_under_way()
         if under_way >= _MOST_UNDER_WAY:
             return _NEVER
         sent_at, gap_s = self._positions_sent_at, self._pace.second_read_s
         half_a_gap_later = sent_at + gap_s / 2
+        second_at = self._second_at(judgement)
         # Past the last look only what a longer window was given for: rarely.
-        due = [self._looks[0] if self._looks else sent_at + 2 * gap_s]
+        look_at = self._looks[0] if self._looks else sent_at + 2 * gap_s
+        if second_at is not None and second_at - gap_s / 2 < look_at < second_at:
+            look_at = second_at  # the second half is that look
+        due = [look_at]
         if judgement.bad_news_at is not None and not under_way:
             # At once; asked already and not confirmed by it: once more, but never in a storm.
             due.append(half_a_gap_later if sent_at > judgement.bad_news_at else sent_at + gap_s / 20)
-        if judgement.candidate_at is not None:
-            second_at = max(judgement.candidate_at + gap_s, judgement.second_from)
-            due.append(half_a_gap_later if sent_at >= second_at else second_at)
+        if second_at is not None:
+            # Asked already and not settled by it: soon where it failed, else no faster than a pair takes.
+            again_at = half_a_gap_later if self._proof.evidence.failed else sent_at + gap_s
+            due.append(again_at if sent_at >= second_at else second_at)
         return min(due)
 
     def _listing_due(self, judgement: Judgement) -> float:

@@ -22,7 +22,7 @@ from crosstrade_panel.domain.snapshot import (
 )
 from crosstrade_panel.trading.budget import BACKGROUND_LEAVES, Budget
 from crosstrade_panel.trading.pace import Pace
-from crosstrade_panel.trading.ports import Clock, Gateway, ReadFailedError
+from crosstrade_panel.trading.ports import READ_SOURCES, Clock, Gateway, ReadFailedError
 from crosstrade_panel.trading.roster import Roster, Seen
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 _Read = TypeVar("_Read", PositionsRead, AccountsRead, OrdersRead)
 
 _KEPT_READS = 8
+_KEPT_EPOCHS = 64
 _MOST_UNDER_WAY = 2
 _DEFAULT_BACK_OFF_S = 2.0
 
@@ -98,7 +99,7 @@ class Watch:
         self.latest: PositionsRead | None = None
         self.accounts: tuple[Account, ...] = ()
         self._recent: deque[PositionsRead] = deque(maxlen=_KEPT_READS)
-        self._epochs: dict[Source, int] = {}
+        self._epochs = {source: deque[int](maxlen=_KEPT_EPOCHS) for source in READ_SOURCES}
         self._under_way: set[asyncio.Task[None]] = set()
         self._verifying = 0
         self._wake = asyncio.Event()
@@ -241,11 +242,13 @@ class Watch:
 
         It is then an old picture served again. Looked at here, where every read passes, of a press or not.
         """
-        epoch, newest = read.stamp.epoch_ms, self._epochs.get(read.source)
+        epoch, earlier = read.stamp.epoch_ms, self._epochs[read.source]
         if epoch is None:
             return read
-        if newest is None or epoch > newest:
-            self._epochs[read.source] = epoch
+        # Newer than the one before, not than all: a clock may be set back. Seen once is seen for good.
+        is_new = not earlier or (epoch > earlier[-1] and epoch not in earlier)
+        earlier.append(epoch)
+        if is_new:
             return read
         why = read.flaws.everything or "the server's time is that of an earlier read"
         return replace(read, flaws=replace(read.flaws, everything=why))

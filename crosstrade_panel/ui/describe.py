@@ -327,9 +327,7 @@ def status(
     if picture.read is None:
         return StatusView(texts.CONNECTING, Tone.BUSY, texts.budget_text(budget), notes)
     if picture.age_s is not None and picture.age_s > _STALE_S:
-        return StatusView(
-            texts.no_read_text(picture.age_s), Tone.DOUBT, texts.budget_text(budget), notes
-        )
+        return StatusView(texts.no_read_text(picture.age_s), Tone.DOUBT, texts.budget_text(budget), notes)
     stamp = picture.read.stamp
     words = texts.link_text(stamp.answered_at - stamp.sent_at)
     return StatusView(words, Tone.GOOD, texts.budget_text(budget), notes)

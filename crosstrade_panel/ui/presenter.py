@@ -30,6 +30,8 @@ from crosstrade_panel.ui.view import (
 
 _NOTICE_S = 6.0
 _MOST_RECENT = 8
+_PRESS_FIRST_S = 0.03
+"""The button itself has shown the press, and locks itself, before anybody hears of it."""
 
 
 class Supervisor(Protocol):
@@ -192,6 +194,10 @@ class Presenter:
         self._shown = self.view()
         self._show(self._shown)
 
+    def _refresh_behind(self) -> None:
+        """Paint once the press, which was started before, has had time to leave: painting takes as long."""
+        asyncio.get_running_loop().call_later(_PRESS_FIRST_S, self.refresh)
+
     def may_close(self) -> bool:
         """Whether the window may close: with a press unresolved only when it has said so before."""
         unresolved = frozenset(press.id for press in self._book.presses if press.is_unresolved)
@@ -268,7 +274,7 @@ class Presenter:
         self._book.open(press)
         self._fields = TicketFields()
         self._supervisor.start(f"flatten {press.id}", self._run(Flatten(desk)(press)))
-        self.refresh()
+        self._refresh_behind()
 
     def on_reverse_started(self, ticket: ReverseTicket) -> None:
         """The reverse button went down: read afresh, while it is being held."""
@@ -353,8 +359,8 @@ class Presenter:
         self._book.open(press)
         self._fields = TicketFields()
         self._supervisor.start(f"reverse {press.id}", self._run(Reverse(desk)(press)))
+        self._refresh_behind()
         self._reverse_ended()
-        self.refresh()
 
     def _follow_the_position(self) -> None:
         """Drop what was meant for another position than the one that REVERSE would leave now.
@@ -420,6 +426,8 @@ class Presenter:
         stacked = [press for press in reversed(presses) if press is last or press.is_unresolved]
         budget = 0.0 if desk is None else desk.watch.budget.level(now)
         reverse, ticket = self._reverse_view(now)
+        needs_token = self.may_take_token
+        problem = texts.TOKEN_REFUSED if desk is not None else self._token_problem or ""
         return PanelView(
             mode=describe.mode_of(scope, picture, is_practice=self._is_practice),
             status=describe.status(
@@ -441,8 +449,8 @@ class Presenter:
             ),
             result=describe.result(last),
             journal=self._journal,
-            needs_token=self.may_take_token,
-            token_problem=texts.TOKEN_REFUSED if desk is not None else self._token_problem or "",
+            needs_token=needs_token,
+            token_problem=problem if needs_token else "",
         )
 
     def _picture(self) -> describe.Picture:

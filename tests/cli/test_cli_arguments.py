@@ -96,6 +96,7 @@ def test_the_other_verbs() -> None:
         (["flatten", "--account", "A", "--side", "both"], "invalid choice"),
         (["flatten", "--account", "A", "--side", "LONG"], "invalid choice"),
         (["flatten", "--every"], "one of the arguments"),
+        (["--diag"], "unrecognized arguments"),
         (["flatten", "--account", "A", "B"], "unrecognized arguments"),
         (["flatten", "--everything", "--practice", "--base-url", "https://x"], "leave --base-url out"),
         (["status", "--practice", "--base-url", ""], "leave --base-url out"),

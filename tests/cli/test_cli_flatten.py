@@ -524,6 +524,24 @@ def test_in_a_thread_that_sees_no_signals_it_works_all_the_same(server: Contract
     assert codes == [0]
 
 
+def test_a_token_that_somebody_logs_or_journals_is_hidden(
+    run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    real = Flatten._send
+
+    async def talkative(self: Flatten, press: Any) -> Any:
+        logging.getLogger("crosstrade_panel.made_up").info("bad idea: %s", server.token)
+        self._desk.record.note(press, f"bad idea: {server.token}")
+        return await real(self, press)
+
+    monkeypatch.setattr(Flatten, "_send", talkative)
+    assert run(*NARROW, "--base-url", server.base_url).code == 0
+    log = (home / "log" / "command.log").read_text(encoding="utf-8")
+    assert "bad idea: (hidden)" in log
+    for path in home.rglob("*"):
+        assert path.is_dir() or server.token.encode() not in path.read_bytes()
+
+
 # --- the pace
 
 

@@ -86,6 +86,8 @@ def test_a_closed_stdout_does_not_change_the_exit_code(
             text=True,
             timeout=60,
             check=False,
+            # buffered, as it is by default: then Python flushes once more at its exit
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         )
     finally:
         os.close(writing)

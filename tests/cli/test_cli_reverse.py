@@ -113,7 +113,9 @@ def test_a_position_that_is_not_the_one_to_leave_is_not_sent(
     assert said in done.json["detail"]
     assert done.json["ticket"]["quantity"] is None
     assert server.presses == []
-    assert "BUY" not in run(*REVERSE, "--base-url", server.base_url).out
+    words = run(*REVERSE, "--base-url", server.base_url).out
+    assert "BUY" not in words
+    assert "Long 1" not in words  # no size that nobody named
     asked = run(*REVERSE, "--quantity", "4", "--json", "--base-url", server.base_url)
     assert asked.json["ticket"]["quantity"] == 4
 

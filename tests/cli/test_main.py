@@ -2,9 +2,11 @@
 
 import importlib.abc
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -104,19 +106,55 @@ def test_without_a_display_it_says_so_and_offers_the_command_line(process: "Run"
 
 
 @pytest.mark.parametrize(
-    ("platform", "environ", "has"),
+    ("platform", "environ"),
     [
-        ("linux", {}, False),
-        ("linux", {"DISPLAY": ""}, False),
-        ("linux", {"DISPLAY": ":0"}, True),
-        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
-        ("linux", {"QT_QPA_PLATFORM": "offscreen"}, True),
-        ("win32", {}, True),
-        ("darwin", {}, True),
+        ("linux", {"QT_QPA_PLATFORM": "offscreen"}),
+        ("win32", {}),
+        ("darwin", {}),
+        ("linux", {"DISPLAY": "/private/tmp/launch/org.xquartz:0"}),
     ],
 )
-def test_where_there_is_a_display(platform: str, environ: dict[str, str], has: bool) -> None:
-    assert main._has_display(environ, platform) is has
+def test_where_a_screen_is_taken_for_granted(platform: str, environ: dict[str, str]) -> None:
+    assert main._screen_problem(environ, platform) is None
+
+
+@pytest.mark.parametrize("environ", [{}, {"DISPLAY": ""}, {"WAYLAND_DISPLAY": "nobody-there"}])
+def test_without_any_display_it_is_said(environ: dict[str, str]) -> None:
+    assert "there is no display" in str(main._screen_problem(environ, "linux"))
+
+
+def test_a_display_where_nothing_answers_is_named_and_qt_does_not_abort(process: "Run") -> None:
+    done = process("--practice", **{**NO_SCREEN, "DISPLAY": ":4711"})
+    assert (done.code, done.out) == (1, "")
+    assert "the display :4711 does not answer" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no sockets with a path there")
+def test_a_display_that_answers_is_a_screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as compositor:
+        compositor.bind(str(tmp_path / "wayland-0"))
+        compositor.listen()
+        environ = {"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": str(tmp_path)}
+        assert main._screen_problem(environ, "linux") is None
+
+
+def test_an_x_server_on_another_host_is_asked_at_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(main, "_X_PORT", server.getsockname()[1] - 3)
+        assert main._x_server_answers("127.0.0.1:3.0")
+        monkeypatch.setattr(main, "_can_load", lambda _: True)
+        assert main._screen_problem({"DISPLAY": "127.0.0.1:3"}, "linux") is None
+        monkeypatch.setattr(main, "_can_load", lambda _: False)
+        assert "libxcb-cursor0" in str(main._screen_problem({"DISPLAY": "127.0.0.1:3"}, "linux"))
+
+
+def test_a_library_can_be_loaded_or_not() -> None:
+    assert not main._can_load("libnobody-has-this.so.0")
+
+
+def test_the_examples_can_be_typed_as_the_trader_started_it(process: "Run") -> None:
+    done = process("--practice", **NO_SCREEN, CROSSTRADE_PANEL_COMMAND="python3 packaging/bootstrap.py run")
+    assert "python3 packaging/bootstrap.py run status --practice" in done.err
 
 
 class _Missing(importlib.abc.MetaPathFinder):

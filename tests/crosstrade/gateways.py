@@ -16,7 +16,7 @@ from crosstrade_panel.trading.pace import Pace
 from tests.contract_server import ContractServer
 
 QUICK = replace(
-    Pace(), press_deadline_s=0.3, connect_s=0.3, read_least_deadline_s=0.3, read_most_deadline_s=1.0
+    Pace(), press_deadline_s=0.6, connect_s=0.6, read_least_deadline_s=0.6, read_most_deadline_s=1.5
 )
 """For what must be given up."""
 

@@ -391,6 +391,7 @@ async def test_a_press_cancelled_after_sending_is_reset_and_says_unknown(*, tls:
             assert isinstance(error, UnknownOutcomeError)
             assert error.sent_at is not None
             await until(lambda: server.presses[0].ended is not None)
+            await until(lambda: server.connections == 2)  # the next press has a link again
         assert server.presses[0].ended == "rst"
 
 

@@ -108,9 +108,7 @@ class Panel:
 
     async def says(self, words: str, deadline_s: float = 15.0) -> str:
         """Until the newest outcome says so."""
-        await until(
-            lambda: self.banner.startswith(words), f"{words!r}, but: {self.banner!r}", deadline_s
-        )
+        await until(lambda: self.banner.startswith(words), f"{words!r}, but: {self.banner!r}", deadline_s)
         return self.banner
 
     def press_button(self, name: str) -> None:

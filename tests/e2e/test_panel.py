@@ -18,7 +18,10 @@ FLATTEN_PATH = "/v1/api/positions/flatten"
 def held(panel: Panel) -> dict[tuple[str, str], int]:
     """What is really open: signed sizes by account and instrument."""
     with panel.exchange.book_now() as book:
-        return {(row.account, row.contract.name): (row.quantity if row.side == "Long" else -row.quantity) for row in book.positions()}
+        return {
+            (row.account, row.contract.name): (row.quantity if row.side == "Long" else -row.quantity)
+            for row in book.positions()
+        }
 
 
 async def test_flatten_of_one_account_lists_what_was_reported_then_says_flat_by_proof(

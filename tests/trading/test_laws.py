@@ -123,7 +123,7 @@ def cases(draw: st.DrawFn) -> FlattenCase:
 
 
 def shows_nothing(read: PositionsRead, case: FlattenCase, account: str) -> bool:
-    """By the words of the product alone: clean for the account, and nothing open that was not left as asked."""
+    """By the words of the product alone: clean for the account, and nothing open but what was to be left."""
     if read.flaws.everything is not None or fold(account) in read.flaws.accounts:
         return False
     left = {

@@ -215,3 +215,43 @@ async def test_the_background_pauses_while_a_press_reads_for_itself(make_panel: 
     assert len(position_reads(panel.gateway, began)) <= 10
     background.cancel()
     await asyncio.gather(background, return_exceptions=True)
+
+
+async def test_an_account_that_cannot_be_proved_does_not_keep_another_one_from_its_second_endpoint(
+    make_panel: Make,
+) -> None:
+    slow = position()
+    gateway = FakeGateway(open=[slow])
+    panel = make_panel(gateway)
+    gateway.accounts_listed.append(Account("Gone", connected=True))
+    await panel.look()
+    gateway.accounts_listed[2] = Account("Gone", connected=False)
+
+    def close_late(_gateway: FakeGateway, _scope: object) -> Any:
+        asyncio.get_running_loop().call_later(4.0, gateway.open.clear)
+        return gateway.receipt([slow])
+
+    gateway.on_flatten = close_late
+    outcome = await Flatten(panel.desk)(panel.press(EveryAccount()))
+    assert {fate.account: fate.verdict for fate in outcome.fates} == {
+        "Sim101": Verdict.FLAT,
+        "Sim102": Verdict.NOTHING_OPEN,
+        "Gone": Verdict.CANNOT_TELL,
+    }
+    assert outcome.verdict is Verdict.CANNOT_TELL
+    assert len(position_reads(gateway)) <= 18
+
+
+async def test_while_one_endpoint_is_stuck_the_other_one_is_read(make_panel: Make) -> None:
+    gateway = FakeGateway(open=[position()], on_flatten=stays_open)
+    panel = make_panel(gateway)
+
+    def stuck(_gateway: FakeGateway, source: Source, _number: int) -> None:
+        gateway.latency_s = 8.0 if source is Source.SNAPSHOT else 0.01
+
+    gateway.before_read = stuck
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert outcome.verdict is Verdict.STILL_OPEN
+    sources = [source for source, _ in gateway.reads if source in POSITION_READS]
+    assert sources[:3] == [Source.POSITIONS, Source.SNAPSHOT, Source.POSITIONS]
+    await panel.desk.watch.stop()

@@ -53,11 +53,11 @@ async def test_the_age_of_the_picture_counts_from_when_it_was_asked_for(make_pan
 
 
 async def test_a_picture_served_again_with_the_same_server_time_is_no_new_one(make_panel: Make) -> None:
-    times = iter([5, 5, 6, 4])
+    times = iter([5, 5, 6, 4, 6, 7])
     gateway = FakeGateway(epoch=lambda _source, _number: next(times))
     watch = make_panel(gateway).desk.watch
-    clean = [(await watch.positions(Source.POSITIONS)).flaws.everything is None for _ in range(4)]
-    assert clean == [True, False, True, False]
+    clean = [(await watch.positions(Source.POSITIONS)).flaws.everything is None for _ in range(6)]
+    assert clean == [True, False, True, False, False, True]
 
 
 async def test_the_flaw_a_read_has_of_itself_is_kept_when_its_time_is_old_too(make_panel: Make) -> None:
@@ -195,3 +195,12 @@ def test_what_was_last_known_of_an_account_is_from_the_newest_good_read_that_spe
 
 def test_a_read_that_failed_has_a_cause_and_no_words() -> None:
     assert failed(Cause.TOO_LARGE).reason == Reason(Cause.TOO_LARGE)
+
+
+async def test_a_server_whose_clock_is_set_back_is_believed_again_from_the_next_read_on(
+    make_panel: Make,
+) -> None:
+    times = iter([5000, 6000, 1000, 2000, 3000])
+    watch = make_panel(FakeGateway(epoch=lambda _source, _number: next(times))).desk.watch
+    clean = [(await watch.positions(Source.POSITIONS)).flaws.everything is None for _ in range(5)]
+    assert clean == [True, True, False, True, True]

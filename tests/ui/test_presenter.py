@@ -241,6 +241,7 @@ async def test_a_refused_token_is_asked_for_again_and_flatten_stays_alive(rig: R
     rig.presenter.on_flatten(SIM101)
     await rig.turn()
     assert rig.sent == [SIM101]
+    rig.presenter.refresh()
     assert not rig.view().needs_token, "not while a press is on its way"
     rig.gateway.before_read = None
     await rig.finish()
@@ -626,6 +627,7 @@ async def test_the_ticket_returns_to_market_after_every_press_and_change_of_scop
             rig.presenter.on_instrument("MES 12-25")
         case _:
             rig.presenter.on_row(("Sim101", "MES 12-25"))
+    await asyncio.sleep(0.04)
     assert rig.view().ticket.fields == TicketFields()
     await rig.finish()
 
@@ -635,6 +637,7 @@ async def test_the_ticket_returns_to_market_after_a_reverse(rig: Rig) -> None:
     ticket = rig.hold_reverse()
     await asyncio.sleep(0.5)
     rig.presenter.on_reverse_held(ticket)
+    await asyncio.sleep(0.04)
     assert rig.view().ticket.fields == TicketFields()
     await rig.finish()
 

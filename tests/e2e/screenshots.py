@@ -1,0 +1,94 @@
+"""Pictures of the real program in practice: `python -m tests.e2e.screenshots FOLDER`.
+
+On the display that there is, else offscreen. Nothing of the user's own files is touched.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication, QTabWidget, QWidget
+
+from crosstrade_panel.runtime import run
+from tests.e2e.panel import Panel, running, until
+
+_TALL = 880
+"""So that the closed positions are in the picture, too."""
+
+
+async def _settle() -> None:
+    # Layouts, fonts, and a read that is young.
+    await asyncio.sleep(0.3)
+
+
+async def _save(panel: Panel, folder: Path, name: str, height: int = 740) -> None:
+    panel.window.resize(panel.window.width(), height)
+    await _settle()
+    path = folder / f"{name}.png"
+    if not panel.picture().save(str(path)):
+        raise OSError(f"{path} could not be written")
+
+
+async def _dark(app: QApplication, folder: Path) -> None:
+    async with running(app, practice=True) as panel:
+        panel.window.apply_theme("dark")
+        await panel.is_read()
+        await _save(panel, folder, "start")
+        await panel.choose("Sim101")
+        await _save(panel, folder, "one-account")
+        await panel.click(panel.flatten)
+        await panel.says("FLAT ")
+        await _save(panel, folder, "flat", _TALL)
+        panel.find("resultTabs", QTabWidget).setCurrentIndex(1)
+        await until(lambda: panel.rows("journalView"), "the journal")
+        await _save(panel, folder, "journal")
+    async with running(app, practice=True) as panel:
+        panel.window.apply_theme("dark")
+        await panel.is_read()
+        await panel.choose("Sim101", "MES 12-25")
+        await _save(panel, folder, "before-reverse")
+        await panel.hold(panel.reverse)
+        await panel.says("REVERSED ")
+        await _save(panel, folder, "reversed")
+
+
+async def _light(app: QApplication, folder: Path) -> None:
+    async with running(app, practice=True) as panel:
+        panel.window.apply_theme("light")
+        await panel.is_read()
+        await panel.choose("Sim101")
+        await panel.click(panel.flatten)
+        await panel.says("FLAT ")
+        await _save(panel, folder, "flat-light", _TALL)
+    async with running(app) as panel:
+        panel.window.apply_theme("dark")
+        await until(panel.find("firstRunCard", QWidget).isVisible, "the card of the first run")
+        await _save(panel, folder, "first-run")
+
+
+def main() -> int:
+    """Take them all."""
+    if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    for name in ("XTRADE_TOKEN", "CROSSTRADE_TOKEN", "CROSSTRADE_BASE_URL"):
+        os.environ.pop(name, None)
+    [folder] = (Path(argument) for argument in sys.argv[1:])
+    folder.mkdir(parents=True, exist_ok=True)
+    app = QApplication([])
+    app.setStyle("Fusion")
+
+    async def take() -> int:
+        await _dark(app, folder)
+        await _light(app, folder)
+        return 0
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["CROSSTRADE_PANEL_HOME"] = home
+        return run(app, take)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""A program that is killed while its press is on the way, and the next start."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from crosstrade_panel.storage.journal import SqliteJournal
+from crosstrade_panel.trading.ports import EntryKind
+from crosstrade_panel.ui.view import Gesture, Look
+from tests.contract_server import ContractServer, Hang
+from tests.e2e.panel import running, until
+
+pytestmark = pytest.mark.anyio
+
+PRESSING = Path(__file__).with_name("pressing.py")
+
+
+def wait_for_the_press(server: ContractServer, deadline_s: float = 20.0) -> None:
+    end = time.monotonic() + deadline_s
+    while not [call for call in server.log if call.complete and call.method == "POST"]:
+        assert time.monotonic() < end, "no press arrived"
+        time.sleep(0.01)
+
+
+def press_and_be_killed(server: ContractServer) -> None:
+    """A process of its own presses; it is killed when the request has arrived."""
+    killed = subprocess.Popen([sys.executable, PRESSING, server.base_url], env=dict(os.environ))
+    try:
+        wait_for_the_press(server)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(10)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+async def test_a_press_that_was_on_its_way_when_the_program_was_killed_is_unknown_at_the_next_start(
+    qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = home_of_its_own / "config" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('last_account = "Sim101"\n', "utf-8")
+    with ContractServer() as server:
+        monkeypatch.setenv("XTRADE_TOKEN", server.token)
+        server.rule("flatten", Hang(act=False))
+        press_and_be_killed(server)
+        assert [call.body for call in server.log if call.method == "POST"] == [b'{"account":"Sim101"}']
+        server.be_honest()
+
+        async with running(qapp, base_url=server.base_url) as panel:
+            await panel.is_read()
+            said = await panel.says("UNKNOWN ")
+            assert "Sim101" in said
+            assert "per NinjaTrader" not in said, "nobody has read anything for it"
+            assert panel.flatten.face.gesture is Gesture.HOLD
+            assert panel.reverse.look is not Look.READY
+            await until(lambda: panel.rows("journalView"), "the journal")
+            assert panel.rows("journalView")[0][1] == "FLATTEN Sim101"
+            assert panel.rows("journalView")[0][2].endswith("no outcome")
+            panel.press_button("acknowledgeButton")
+            await until(lambda: panel.flatten.face.gesture is Gesture.CLICK, "an ordinary button again")
+        assert len([call for call in server.log if call.method == "POST"]) == 1, "nothing is sent again"
+
+    journal = SqliteJournal(home_of_its_own / "data" / "journal.sqlite3")
+    [press] = journal.recent().result(5)
+    kinds = [entry.kind for entry in journal.timeline(press.press_id).result(5)]
+    assert kinds == [EntryKind.INTENT, EntryKind.ATTEMPT, EntryKind.ACKNOWLEDGED]
+    assert journal.close()

@@ -1,0 +1,172 @@
+"""The first run, the token, and what is kept from one run to the next."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
+
+from crosstrade_panel import cli_texts, texts
+from crosstrade_panel.storage import credentials
+from crosstrade_panel.storage.log import end_log, start_log
+from crosstrade_panel.storage.paths import find_paths
+from crosstrade_panel.ui.view import Look
+from tests.contract_server import ContractServer, refused
+from tests.e2e.panel import running, until
+from tests.log_guard import AnnounceLog
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def server() -> Iterator[ContractServer]:
+    with ContractServer() as server:
+        yield server
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    """Everything that was written."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_without_a_token_the_window_says_so_and_practice_begins_only_when_chosen(
+    qapp: QApplication,
+) -> None:
+    async with running(qapp) as panel:
+        card = panel.find("firstRunCard", QWidget)
+        await until(card.isVisible, "the card of the first run")
+        assert panel.flatten.look is Look.DISABLED
+        assert texts.NO_TOKEN in panel.flatten.face.lines
+        assert panel.badge == "LIVE"
+        assert panel.program._exchange is None
+        panel.press_button("practiceButton")
+        await panel.is_read()
+        assert panel.badge == "PRACTICE"
+        assert not card.isVisible()
+
+
+async def test_practice_that_does_not_start_says_so_and_can_be_chosen_again(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch, announce_log: AnnounceLog
+) -> None:
+    from crosstrade_panel.simulator.listener import PracticeError
+    from crosstrade_panel.simulator.server import PracticeExchange
+
+    announce_log("practice did not start")
+    original = PracticeExchange.start
+
+    def fail(self: PracticeExchange) -> None:
+        raise PracticeError("no port is free")
+
+    monkeypatch.setattr(PracticeExchange, "start", fail)
+    async with running(qapp) as panel:
+        card = panel.find("firstRunCard", QWidget)
+        await until(card.isVisible, "the card of the first run")
+        panel.press_button("practiceButton")
+        problem = panel.find("tokenProblem", QLabel)
+        await until(lambda: problem.text() == cli_texts.no_practice("no port is free"), "why not")
+        assert panel.badge == "LIVE"
+        monkeypatch.setattr(PracticeExchange, "start", original)
+        panel.press_button("practiceButton")
+        await panel.is_read()
+
+
+async def test_a_token_that_the_keyring_does_not_keep_serves_this_session_and_is_written_nowhere(
+    qapp: QApplication,
+    server: ContractServer,
+    home_of_its_own: Path,
+    caplog: pytest.LogCaptureFixture,
+    announce_log: AnnounceLog,
+) -> None:
+    announce_log("boom")
+    async with running(qapp, base_url=server.base_url) as panel:
+        log = start_log(find_paths().log_of("panel"), panel.program._redact, level=logging.DEBUG)
+        caplog.set_level(logging.DEBUG)
+        try:
+            await until(panel.find("firstRunCard", QWidget).isVisible, "the card of the first run")
+            panel.type_token("two words")
+            assert panel.find("tokenProblem", QLabel).text() == texts.wrong_entry("space_inside")
+            panel.type_token(server.token)
+            await panel.is_read()
+            notes = panel.find("statusNotes", QLabel)
+            await until(lambda: cli_texts.TOKEN_FOR_SESSION in notes.text(), "for this session only")
+            await panel.choose("Sim101")
+            server.rule("flatten", refused(f"no such token: {server.token}", 403), times=1)
+            await panel.click(panel.flatten)
+            await panel.says("REFUSED")
+            logging.getLogger("crosstrade_panel").error(
+                "boom", exc_info=RuntimeError(f"Authorization: Bearer {server.token}")
+            )
+        finally:
+            end_log(log)
+    written = files_in(home_of_its_own)
+    assert {"journal.sqlite3", "panel.log"} <= {path.name for path in written}
+    for path, content in written.items():
+        assert server.token.encode() not in content, path
+    # Our own records; that error is the test's.
+    said = [record.getMessage() for record in caplog.records]
+    assert not any(server.token in line for line in said)
+
+
+async def test_a_refused_token_can_be_entered_again(qapp: QApplication, server: ContractServer) -> None:
+    async with running(qapp, base_url=server.base_url) as panel:
+        card = panel.find("firstRunCard", QWidget)
+        await until(card.isVisible, "the card of the first run")
+        panel.type_token("mistyped")
+        problem = panel.find("tokenProblem", QLabel)
+        await until(lambda: problem.text() == texts.TOKEN_REFUSED, "the token, refused")
+        assert panel.flatten.look is Look.LOOKS_DEAD
+        panel.type_token(server.token)
+        await panel.is_read()
+        await until(lambda: not card.isVisible(), "the card, gone")
+
+
+async def test_the_account_is_restored_at_the_next_start_and_nothing_else(
+    qapp: QApplication, server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XTRADE_TOKEN", server.token)
+    async with running(qapp, base_url=server.base_url) as panel:
+        await panel.is_read()
+        await panel.choose("Sim101", "MES 12-25")
+        settings = find_paths().settings
+        await until(lambda: settings.exists() and "Sim101" in settings.read_text("utf-8"), "a setting")
+    async with running(qapp, base_url=server.base_url) as panel:
+        await panel.is_read()
+        assert panel.flatten.face.lines[0] == "Sim101"
+        assert panel.badge == "SIM"
+
+
+async def test_a_keyring_that_waits_for_a_prompt_holds_up_neither_practice_nor_the_end(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def hang(_store: object, _origin: str) -> str:
+        asked.set()
+        answered.wait(30)
+        return "too-late-a-token"
+
+    monkeypatch.setattr(credentials.KeyringStore, "load", hang)
+    async with running(qapp) as panel:
+        await until(asked.is_set, "the question to the keyring")
+        assert texts.NO_TOKEN not in panel.flatten.face.lines
+        await until(panel.find("firstRunCard", QWidget).isVisible, "the card, all the same")
+        panel.press_button("practiceButton")
+        await panel.is_read()
+        answered.set()
+        reads = len(panel.exchange.calls)
+        await until(lambda: len(panel.exchange.calls) > reads, "another read")
+        assert panel.badge == "PRACTICE", "the token that came late changes nothing"
+
+
+async def test_a_keyring_that_never_answers_does_not_keep_the_window(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(credentials.KeyringStore, "load", lambda *_: release.wait(30) and None)
+    async with running(qapp) as panel:
+        await until(panel.find("firstRunCard", QWidget).isVisible, "the card")
+    # running() gives the clean-up 15 s; the thread is still waiting.
+    assert any(thread.name == "token" for thread in threading.enumerate())
+    release.set()

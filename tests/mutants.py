@@ -1,0 +1,613 @@
+"""Rules broken one at a time: every one of these mutants must make a test fail.
+
+    python -m tests.mutants            all of them
+    python -m tests.mutants WORD …     those whose file or rule contains one of the words
+
+Each mutant is applied alone to a copy of the tree, and the tests named with it are run. The end is 0 when all
+were killed; 1 when one survived, when its old text is no longer there exactly once, or when the tests fail
+without it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+_MOST_S = 240.0
+_FAILED_TESTS = 1  # pytest's exit code; any other one but 0 is no verdict on a rule
+_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info", "pictures")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One rule broken: in `file` (below the package) `old` becomes `new`; its `tests` must notice."""
+
+    rule: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """Its file, from the top."""
+        return Path("crosstrade_panel") / self.file
+
+    def applied(self, text: str) -> str | None:
+        """The text with the rule broken; None where the old text is not there exactly once."""
+        return text.replace(self.old, self.new) if text.count(self.old) == 1 else None
+
+
+_NAMES = ("tests/domain/test_names.py",)
+_SCOPE = ("tests/domain/test_scope.py",)
+_TICKET = ("tests/domain/test_ticket.py",)
+_LADDER = ("tests/domain/test_outcome.py",)
+_FLAT_PROOF = ("tests/trading/test_flat_proof.py",)
+_REVERSE_PROOF = ("tests/trading/test_reverse_proof.py",)
+_FLATTEN = ("tests/trading/test_flatten.py",)
+_REVERSE = ("tests/trading/test_reverse.py",)
+_VERIFY = ("tests/trading/test_verify.py", "tests/trading/test_flatten.py")
+_BOOK = ("tests/trading/test_press_book.py",)
+_WATCH = ("tests/trading/test_watch.py",)
+_WRITING = ("tests/crosstrade/test_wire_writing.py",)
+_READING = ("tests/crosstrade/test_wire_reading.py", "tests/crosstrade/test_rest_endings.py")
+_REST = ("tests/crosstrade/test_rest_endings.py", "tests/crosstrade/test_rest_links.py")
+_ARGUMENTS = ("tests/cli/test_cli_arguments.py",)
+_CLI_FLATTEN = ("tests/cli/test_cli_flatten.py",)
+_CLI_REVERSE = ("tests/cli/test_cli_reverse.py",)
+_CLI_LOCKS = ("tests/cli/test_cli_locks.py",)
+_CLI_STATUS = ("tests/cli/test_cli_status.py",)
+
+MUTANTS = (
+    # -- domain ---
+    Mutant(
+        "characters that nobody sees are blank",
+        "domain/names.py",
+        "character.isalnum() and character not in _FILLERS",
+        "character.isalnum()",
+        _NAMES,
+    ),
+    Mutant(
+        "a root may be any of its months",
+        "domain/names.py",
+        "return a.root == b.root and (a.expiry is None or b.expiry is None)",
+        "return False",
+        _NAMES,
+    ),
+    Mutant(
+        "a name in an unknown form cannot be shown to be another instrument",
+        "domain/names.py",
+        "return a.root in b.root or b.root in a.root",
+        "return False",
+        _NAMES,
+    ),
+    Mutant(
+        "a blank account never becomes every account",
+        "domain/scope.py",
+        '        require_name("account", self.account)\n        _require_filters',
+        "        _require_filters",
+        _SCOPE,
+    ),
+    Mutant(
+        "a blank instrument never becomes every instrument",
+        "domain/scope.py",
+        '        require_name("instrument", instrument)',
+        "        pass",
+        _SCOPE,
+    ),
+    Mutant(
+        "a row of unknown side is inside",
+        "domain/scope.py",
+        "return scope.side is not None and side is not None and side is not scope.side",
+        "return scope.side is not None and side is not scope.side",
+        _SCOPE,
+    ),
+    Mutant(
+        "a scope of every account is not within one of them",
+        "domain/scope.py",
+        "(inner_account is None or fold(inner_account) != fold(outer_account))",
+        "(inner_account is not None and fold(inner_account) != fold(outer_account))",
+        _SCOPE,
+    ),
+    Mutant(
+        "leaving long sells",
+        "domain/ticket.py",
+        "Action.SELL if self.leaving is Side.LONG else Action.BUY",
+        "Action.BUY if self.leaving is Side.LONG else Action.SELL",
+        _TICKET,
+    ),
+    Mutant(
+        "a price is on the tick",
+        "domain/ticket.py",
+        "if tick is not None and not _is_on_tick(price, tick):",
+        "if False:",
+        _TICKET,
+    ),
+    Mutant(
+        "an order of unknown state works",
+        "domain/snapshot.py",
+        "return self.state is None or self.state.casefold() not in",
+        "return self.state is not None and self.state.casefold() not in",
+        ("tests/domain/test_snapshot.py",),
+    ),
+    Mutant(
+        "the headline is the worst fate",
+        "domain/outcome.py",
+        "return min(counting, key=lambda verdict: verdict.rank, default=None)",
+        "return max(counting, key=lambda verdict: verdict.rank, default=None)",
+        _LADDER,
+    ),
+    Mutant(
+        "unknown is unresolved",
+        "domain/outcome.py",
+        "        Verdict.REFUSED,\n        Verdict.FLAT,",
+        "        Verdict.UNKNOWN,\n        Verdict.REFUSED,\n        Verdict.FLAT,",
+        _LADDER,
+    ),
+    # -- proof ---
+    Mutant(
+        "good news needs two reads",
+        "trading/evidence.py",
+        "return self.second is not None",
+        "return self.first is not None",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "the second read is sent a second after the first was answered",
+        "trading/evidence.py",
+        "if look.stamp.sent_at < first.stamp.answered_at + gap_s:",
+        "if look.stamp.sent_at < first.stamp.sent_at:",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "both endpoints when both answer",
+        "trading/evidence.py",
+        "if first.source is not look.source or other_failed(look.source):",
+        "if True:",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "only reads sent after the answer count",
+        "trading/evidence.py",
+        "if read.stamp.sent_at < self.earliest:",
+        "if False:",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "a bad row spoils its account",
+        "trading/evidence.py",
+        "speaks and self.is_whole and key not in self.spoiled",
+        "speaks and self.is_whole",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "a row without an account spoils all",
+        "trading/evidence.py",
+        "return self.read.flaws.everything is None and not self.unreadable",
+        "return self.read.flaws.everything is None",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "an account that is not listed cannot be told",
+        "trading/evidence.py",
+        "        if listed is None:\n            return Verdict.CANNOT_TELL, Reason(Cause.NOT_LISTED)\n",
+        "        if listed is None:\n            return None\n",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "the same time of the server counts once",
+        "trading/watch.py",
+        "(epoch > earlier[-1] and epoch not in earlier)",
+        "epoch >= earlier[-1]",
+        _WATCH,
+    ),
+    Mutant(
+        "what is open in a read between two clear ones breaks the proof",
+        "trading/flat_proof.py",
+        "and (last_blocked is None or look.stamp.sent_at > last_blocked.stamp.sent_at)",
+        "",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "the side never filters proof",
+        "trading/flat_proof.py",
+        "left_as_asked = account.sides.get(row.pair) is asked.opposite",
+        "left_as_asked = True",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "an account that was connected earlier takes the headline",
+        "trading/flat_proof.py",
+        "was_there = seen is not None and (seen.ever_connected or seen.ever_held)",
+        "was_there = False",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "a listing that contradicts the positions is no proof",
+        "trading/flat_proof.py",
+        "if listed is not None and listed.is_flat is False and not last.rows:",
+        "if False:",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "flat needs the orders",
+        "trading/flat_proof.py",
+        "fate = Fate(account.name, Verdict.FLAT_ORDERS_NOT_CHECKED)",
+        "fate = Fate(account.name, Verdict.FLAT)",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "nothing open needs a fresh read before",
+        "trading/flat_proof.py",
+        "(account.before is not None and account.key in self._case.fresh)",
+        "account.before is not None",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "overfilled needs a second read that agrees",
+        "trading/flat_proof.py",
+        "if len(over) > 1:",
+        "if over:",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "what was closed outside the scope is told",
+        "trading/flat_proof.py",
+        "if is_more and finding.fate.verdict.rank > Verdict.CLOSED_MORE_THAN_ASKED.rank:",
+        "if False:",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "an unresolved alias is not proved",
+        "trading/flat_proof.py",
+        "if self._is_unresolved_alias and last.rows:",
+        "if False:",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "after doubt what is not proved is unknown",
+        "trading/flat_proof.py",
+        "return (verdict, reason) if doubt is None else (Verdict.UNKNOWN, doubt)",
+        "return (verdict, reason)",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "still open is not claimed from an old read",
+        "trading/flat_proof.py",
+        "if ended_at is not None and newest.stamp.sent_at < ended_at - self._case.recent_s:",
+        "if False:",
+        _FLAT_PROOF,
+    ),
+    Mutant(
+        "reversed needs the expected size",
+        "trading/reverse_proof.py",
+        "row.side is ticket.entering and row.quantity == ticket.quantity",
+        "row.side is ticket.entering",
+        _REVERSE_PROOF,
+    ),
+    Mutant(
+        "a mismatch is claimed at the end only",
+        "trading/reverse_proof.py",
+        "        if not final:\n            # Two reads",
+        "        if False:\n            # Two reads",
+        _REVERSE_PROOF,
+    ),
+    Mutant(
+        "after doubt a flat account is no mismatch: the entry may still come",
+        "trading/reverse_proof.py",
+        "return self._rests or not last.blocking or not self._old_side_is_gone(last)",
+        "return False",
+        _REVERSE_PROOF,
+    ),
+    # -- presses ---
+    Mutant(
+        "a doubtful flatten is never sent again",
+        "trading/flatten.py",
+        "            except NotSentError as error:\n"
+        "                press.may_have_left = False\n"
+        "                if",
+        "            except (NotSentError, UnknownOutcomeError) as error:\n"
+        "                press.may_have_left = False\n"
+        "                if isinstance(error, UnknownOutcomeError): continue\n                if",
+        _FLATTEN,
+    ),
+    Mutant(
+        "what never left goes out once more, no oftener",
+        "trading/flatten.py",
+        "_MOST_ATTEMPTS = 2",
+        "_MOST_ATTEMPTS = 3",
+        _FLATTEN,
+    ),
+    Mutant(
+        "a reverse that may have left is not called not sent",
+        "trading/desk.py",
+        "        press.may_have_left = True\n",
+        "        pass\n",
+        _FLATTEN,
+    ),
+    Mutant(
+        "no journal keeps a press for longer than 20 ms",
+        "trading/desk.py",
+        "timer = loop.call_later(self.pace.journal_wait_s, done.set)",
+        "timer = loop.call_later(100 * self.pace.journal_wait_s, done.set)",
+        _FLATTEN,
+    ),
+    Mutant(
+        "a refusal is not kept back by reads that are stuck",
+        "trading/desk.py",
+        "await asyncio.wait({task}, timeout=self.pace.read_least_deadline_s)",
+        "await asyncio.wait({task})",
+        _FLATTEN,
+    ),
+    Mutant(
+        "only no position with proof is nothing open",
+        "trading/flatten.py",
+        "if proved.verdict is Verdict.NOTHING_OPEN:",
+        "if proved.verdict is not Verdict.NOTHING_OPEN:",
+        _FLATTEN,
+    ),
+    Mutant(
+        "while a reverse may enter, flat waits",
+        "trading/flatten.py",
+        'prove_from=float("-inf") if until is None else until,',
+        'prove_from=float("-inf"),',
+        _FLATTEN,
+    ),
+    Mutant(
+        "a first clean read near the end stretches the window",
+        "trading/verify.py",
+        "        self._stretched = True\n",
+        "        self._stretched = True\n        return False\n",
+        _VERIFY,
+    ),
+    Mutant(
+        "the window ends with a look",
+        "trading/verify.py",
+        "and self._looks[0] <= now",
+        "and self._looks[0] < now - 1.0",
+        _VERIFY,
+    ),
+    Mutant(
+        "verification leaves tokens for presses",
+        "trading/verify.py",
+        "if due_at <= now and self._budget_wait(now) <= 0:",
+        "if due_at <= now:",
+        _VERIFY,
+    ),
+    Mutant(
+        "every press locks its scope for half a second",
+        "trading/press.py",
+        "        if now < press.began_at + self._pace.least_lock_s:\n            return Lock.LOCKED\n",
+        "",
+        _BOOK,
+    ),
+    Mutant(
+        "an unresolved press is followed only by flatten again",
+        "trading/press.py",
+        "            return Lock.AGAIN\n",
+        "            return Lock.FREE\n",
+        _BOOK,
+    ),
+    Mutant(
+        "a wider scope is never locked",
+        "trading/press.py",
+        "            if is_within(scope, press.scope):\n",
+        "            if overlap(scope, press.scope):\n",
+        _BOOK,
+    ),
+    Mutant(
+        "a reverse is locked for twenty seconds after one of unknown outcome",
+        "trading/press.py",
+        "(press.is_reverse and self._is_doubtful(press) and now < self._reverse_end(press))",
+        "False",
+        _BOOK,
+    ),
+    Mutant(
+        "a reverse is never taken from an alias",
+        "trading/reverse.py",
+        "        return Reason(Cause.ALIAS)\n",
+        "        pass\n",
+        _REVERSE,
+    ),
+    # -- the client ---
+    Mutant(
+        "a flatten names its account",
+        "crosstrade/wire.py",
+        "    if account is not None:\n        body[",
+        "    if account is None:\n        body[",
+        _WRITING,
+    ),
+    Mutant(
+        "a flatten names its side",
+        "crosstrade/wire.py",
+        '        body["marketPosition"] = scope.side.value',
+        "        pass",
+        _WRITING,
+    ),
+    Mutant(
+        "the account is percent-encoded in the path of a reverse",
+        "crosstrade/wire.py",
+        "{quote(ticket.account, safe='')}/positions",
+        "{quote(ticket.account)}/positions",
+        _WRITING,
+    ),
+    Mutant(
+        "a price is a plain number",
+        "crosstrade/wire.py",
+        'msgspec.Raw(format(price, "f").encode())',
+        "msgspec.Raw(str(price).encode())",
+        _WRITING,
+    ),
+    Mutant(
+        "a wrong count spoils a read",
+        "crosstrade/wire.py",
+        'if "count" in fields and untrusted.whole(fields["count"]) != len(rows):',
+        "if False:",
+        _READING,
+    ),
+    Mutant(
+        "a read that says failure shows nothing",
+        "crosstrade/wire.py",
+        "    if _says_failure(fields):\n        raise ReadFailedError",
+        "    if False:\n        raise ReadFailedError",
+        _READING,
+    ),
+    Mutant(
+        "a failure with order ids is half done, not refused",
+        "crosstrade/wire.py",
+        "if _reports_work(fields) or _says_success(fields):",
+        "if False:",
+        _READING,
+    ),
+    Mutant(
+        "a 408 may have acted",
+        "crosstrade/wire.py",
+        "_UNKNOWN_CAUSES = frozenset({Cause.NINJATRADER_OFFLINE, ",
+        "_UNKNOWN_CAUSES = frozenset({",
+        _READING,
+    ),
+    Mutant(
+        "the built body is compared with the shown scope",
+        "crosstrade/rest.py",
+        "        if not is_the_same:\n",
+        "        if False:\n",
+        _REST,
+    ),
+    Mutant(
+        "what may have left is unknown, never not sent",
+        "crosstrade/rest.py",
+        "            if not progress.may_have_left:\n",
+        "            if True:\n",
+        _REST,
+    ),
+    Mutant(
+        "a reply has a largest size",
+        "crosstrade/link.py",
+        "if len(body) > cap_bytes:",
+        "if False:",
+        _REST,
+    ),
+    # -- the command line ---
+    Mutant(
+        "options count only in full",
+        "cli_arguments.py",
+        "description=about, allow_abbrev=False",
+        "description=about",
+        _ARGUMENTS,
+    ),
+    Mutant(
+        "a reverse refuses a side that the read does not show",
+        "cli_press.py",
+        "if held.side is not wanted.leaving:",
+        "if False:",
+        _CLI_REVERSE,
+    ),
+    Mutant(
+        "an unreadable journal refuses a reverse",
+        "cli_press.py",
+        "        if records is None:\n",
+        "        if False:\n",
+        _CLI_LOCKS,
+    ),
+    Mutant(
+        "a press of another process locks",
+        "cli_press.py",
+        "            if is_locked(alone):\n",
+        "            if False:\n",
+        _CLI_LOCKS,
+    ),
+    Mutant(
+        "status fails where no clean read was had",
+        "cli.py",
+        "return FAILED_READ if status.read_s is None else 0",
+        "return 0",
+        _CLI_STATUS,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one mutant, or of the tests without any."""
+
+    name: str
+    verdict: str
+    is_good: bool
+
+
+def _copy(to: Path) -> None:
+    for name in ("crosstrade_panel", "tests", "packaging", "resources"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, to / name, ignore=_LEFT_OUT)
+    for name in ("pyproject.toml", "README.md", "requirements.lock"):
+        if (ROOT / name).is_file():
+            shutil.copy2(ROOT / name, to / name)
+
+
+def _run_tests(tree: Path, tests: Iterable[str]) -> int | None:
+    """The exit code of pytest in that tree; None when it did not come to an end."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, timeout=_MOST_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.returncode
+
+
+def try_mutant(mutant: Mutant) -> Result:
+    """Break one rule in a copy of the tree, and see whether its tests notice."""
+    name = f"{mutant.file}: {mutant.rule}"
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        tree = Path(folder)
+        _copy(tree)
+        text = mutant.applied((tree / mutant.path).read_text(encoding="utf-8"))
+        if text is None:
+            return Result(name, "OLD TEXT NOT THERE ONCE", is_good=False)
+        (tree / mutant.path).write_text(text, encoding="utf-8")
+        match _run_tests(tree, mutant.tests):
+            case None:
+                return Result(name, "killed (hung)", is_good=True)
+            case 0:
+                return Result(name, "SURVIVED", is_good=False)
+            case code if code == _FAILED_TESTS:
+                return Result(name, "killed", is_good=True)
+            case code:
+                return Result(name, f"NO VERDICT (pytest ended {code})", is_good=False)
+
+
+def try_without(tests: tuple[str, ...]) -> Result:
+    """The same tests on the code as it is: they must pass, else a kill means nothing."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        _copy(Path(folder))
+        code = _run_tests(Path(folder), tests)
+    return Result(
+        f"unbroken: {' '.join(tests)}", "passes" if code == 0 else f"FAILS ({code})", is_good=code == 0
+    )
+
+
+def main(words: Sequence[str] = ()) -> int:
+    """Try all mutants, or those that contain one of the words; print a table."""
+    chosen = [
+        each for each in MUTANTS if not words or any(word in f"{each.file} {each.rule}" for word in words)
+    ]
+    suites = list(dict.fromkeys(each.tests for each in chosen))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = [*pool.map(try_without, suites), *pool.map(try_mutant, chosen)]
+    for result in results:
+        print(f"{result.verdict:<24} {result.name}", flush=True)
+    bad = [result for result in results if not result.is_good]
+    print(f"{len(chosen)} mutants, {len(bad)} problems")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,266 @@
+"""The owner of all tasks, and the end of the program: soon, whatever hangs, and without a traceback."""
+
+import asyncio
+import logging
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crosstrade_panel.runtime import DaemonThreads, TaskSupervisor, collect_garbage, in_thread
+from tests.log_guard import AnnounceLog
+
+ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+
+# --- the supervisor ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_a_task_that_breaks_is_reported_by_name_and_harms_no_other(announce_log: AnnounceLog) -> None:
+    announce_log("task of glass broke")
+    broken: list[str] = []
+    supervisor = TaskSupervisor(broken.append)
+    going_on = asyncio.Event()
+
+    async def break_() -> None:
+        raise ZeroDivisionError
+
+    async def go_on() -> None:
+        await asyncio.sleep(0)
+        going_on.set()
+
+    supervisor.start("of glass", break_())
+    supervisor.start("of steel", go_on())
+    await going_on.wait()
+    await supervisor.stop()
+    assert broken == ["of glass"]
+
+
+@pytest.mark.anyio
+async def test_a_task_that_nobody_else_refers_to_is_kept() -> None:
+    supervisor = TaskSupervisor(lambda _: None)
+    waiting: list[asyncio.Future[None]] = []
+    done = asyncio.Event()
+
+    async def wait() -> None:
+        # Only this future refers to the task, and only this list to the future.
+        waiting.append(asyncio.get_running_loop().create_future())
+        await waiting[0]
+        done.set()
+
+    supervisor.start("alone", wait())
+    await asyncio.sleep(0)
+    import gc
+
+    gc.collect()
+    assert len(supervisor._tasks) == 1
+    waiting[0].set_result(None)
+    await done.wait()
+    await supervisor.stop()
+    assert not supervisor._tasks
+
+
+@pytest.mark.anyio
+async def test_a_cancelled_task_is_no_error_and_nothing_begins_after_the_stop() -> None:
+    broken: list[str] = []
+    supervisor = TaskSupervisor(broken.append)
+    supervisor.start("for ever", asyncio.sleep(3600))
+    await supervisor.stop()
+    assert supervisor.start("too late", asyncio.sleep(3600)) is None
+    assert broken == []
+    assert not supervisor._tasks
+
+
+# --- threads ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_who_stops_waiting_for_a_thread_leaves_it_nothing_to_complain_of() -> None:
+    release, ended = threading.Event(), threading.Event()
+
+    def call() -> int:
+        release.wait(10)
+        ended.set()
+        return 1
+
+    waiting = asyncio.ensure_future(in_thread("worker", call))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    release.set()
+    assert ended.wait(5)
+    for thread in threading.enumerate():
+        if thread.name == "worker":
+            thread.join(5)  # pytest fails on an exception in it
+
+
+@pytest.mark.anyio
+async def test_what_a_thread_raises_comes_back_whole() -> None:
+    def call() -> None:
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        await in_thread("worker", call)
+
+
+def test_the_end_waits_for_no_thread_of_the_executor() -> None:
+    release = threading.Event()
+    executor = DaemonThreads()
+    future = executor.submit(release.wait, 10)
+    began = time.monotonic()
+    executor.shutdown()
+    assert time.monotonic() - began < 1
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "executor")
+    release.set()
+    assert future.result(5)
+
+
+def test_garbage_is_collected_on_the_thread_that_calls() -> None:
+    import gc
+    import weakref
+
+    where: list[str] = []
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+    gc.disable()
+    try:
+        cycle = Cycle()
+        weakref.finalize(cycle, lambda: where.append(threading.current_thread().name))
+        del cycle
+        kept = [[] for _ in range(gc.get_threshold()[0] + 10)]  # type: list[list[int]]
+        collect_garbage()
+        assert kept
+    finally:
+        gc.enable()
+    assert where == ["MainThread"]
+
+
+# --- the end of the program -------------------------------------------------------------------------------
+
+STUCK = """
+import asyncio, logging, sys, threading, time
+from PySide6.QtWidgets import QApplication
+from crosstrade_panel.runtime import TaskSupervisor, in_thread, run
+logging.basicConfig(format="%(message)s")
+app = QApplication([])
+supervisor = TaskSupervisor(print)
+
+async def deaf():
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            print("deaf", flush=True)
+
+async def ask():
+    await in_thread("keyring", lambda: time.sleep(3600))
+
+async def look_up():
+    await asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
+
+async def main():
+    for each in sys.argv[1:]:
+        supervisor.start(each, globals()[each]())
+    await asyncio.sleep(0.1)
+    await supervisor.stop()
+    return 7
+
+sys.exit(run(app, main))
+"""
+
+
+def leave(*what: str) -> tuple[subprocess.CompletedProcess[str], float]:
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK, *what], capture_output=True, text=True, timeout=60, check=False
+    )
+    return done, time.monotonic() - began
+
+
+@pytest.mark.parametrize("what", ["ask", "look_up"])
+def test_a_thread_that_is_blocked_does_not_keep_the_program(what: str) -> None:
+    done, took_s = leave(what)
+    assert (done.returncode, done.stderr) == (7, ""), done.stderr
+    assert took_s < 4
+
+
+def test_a_task_that_ignores_its_cancellation_is_ended_with_the_process() -> None:
+    done, took_s = leave("deaf")
+    assert done.returncode == 7
+    assert "task deaf does not end" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert took_s < 10
+
+
+def start_practice(home: Path) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crosstrade_panel", "--practice"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
+    journal = home / "data" / "journal.sqlite3"
+    end = time.monotonic() + 20
+    while not journal.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "the program did not start"
+        time.sleep(0.02)
+    return process
+
+
+@ON_POSIX
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_real_program_ends_cleanly_when_it_is_asked_to(
+    home_of_its_own: Path, number: signal.Signals, code: int
+) -> None:
+    process = start_practice(home_of_its_own)
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=15)
+    assert process.returncode == code, errors
+    assert out == ""
+    lines = [line for line in errors.splitlines() if "propagateSizeHints" not in line]
+    assert lines == []
+    log = (home_of_its_own / "log" / "panel.log").read_text("utf-8")
+    assert not re.search("Traceback|Task was destroyed|ERROR|CRITICAL", log), log
+    with sqlite3.connect(home_of_its_own / "data" / "journal.sqlite3") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_a_signal_that_comes_twice_is_answered_once(home_of_its_own: Path) -> None:
+    process = start_practice(home_of_its_own)
+    for _ in range(2):
+        process.terminate()
+        time.sleep(0.05)
+    _, errors = process.communicate(timeout=15)
+    assert process.returncode in ({1} if sys.platform == "win32" else {143, -signal.SIGTERM}), errors
+    assert "Traceback" not in errors
+
+
+def test_what_nobody_caught_goes_into_the_log(announce_log: AnnounceLog) -> None:
+    from crosstrade_panel.runtime import install_crash_hooks
+
+    announce_log("nobody", level=logging.CRITICAL)
+    kept: tuple[Callable[..., object], ...] = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+    try:
+        install_crash_hooks()
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+        sys.excepthook(OSError, OSError("for the hook"), None)
+    finally:
+        sys.excepthook, threading.excepthook, sys.unraisablehook = kept
