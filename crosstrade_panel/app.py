@@ -45,7 +45,7 @@ from crosstrade_panel.trading.watch import Watch
 from crosstrade_panel.ui.describe import tone_of
 from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.presenter import Presenter
-from crosstrade_panel.ui.view import JournalRow, Tone
+from crosstrade_panel.ui.view import JournalRow, PanelView, Tone
 
 if TYPE_CHECKING:
     from crosstrade_panel.crosstrade.rest import RestGateway
@@ -110,7 +110,7 @@ class Program:
             self._pace,
             self._supervisor,
             new_id=lambda: uuid.uuid4().hex,
-            show=self._window.show_panel,
+            show=self._show_panel,
             alert=self._alert,
             reverse_ended=self._window.reverse_done,
             account_committed=self._remember_account,
@@ -118,12 +118,12 @@ class Program:
         self._store = KeyringStore()
         self._closed = asyncio.Event()
         self._is_connecting = False
+        self._is_leaving = False
         self._gateway: RestGateway | None = None
         self._exchange: PracticeExchange | None = None
         self._journal: SqliteJournal
         self._refresh = QTimer()
         self._watching: asyncio.Task[None] | None = None
-        self._is_leaving = False
         self._geometry = QSettings(str(paths.config / "window.ini"), QSettings.Format.IniFormat)
         self._wire()
 
@@ -284,6 +284,10 @@ class Program:
         self._refresh.timeout.connect(presenter.refresh)
         # The end of a session asks nobody: what is on its way is in the journal.
         self._app.commitDataRequest.connect(self._on_session_ends)
+
+    def _show_panel(self, view: PanelView) -> None:
+        if not self._is_leaving:
+            self._window.show_panel(view)
 
     def _on_close(self) -> None:
         if self._presenter.may_close():

@@ -374,6 +374,20 @@ MUTANTS = (
         _VERIFY,
     ),
     Mutant(
+        "an account that cannot be proved does not keep another from its second endpoint",
+        "trading/verify.py",
+        "and self._positions_sent_at < second_at <= now:",
+        "and second_at <= now:",
+        _VERIFY,
+    ),
+    Mutant(
+        "an outcome does not wait for reads that are stuck",
+        "trading/verify.py",
+        "if self._positions_under_way() == 0 or now >= self._last_end:",
+        "if self._positions_under_way() == 0:",
+        _VERIFY,
+    ),
+    Mutant(
         "verification leaves tokens for presses",
         "trading/verify.py",
         "if due_at <= now and self._budget_wait(now) <= 0:",

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosstrade_panel.domain.outcome import Outcome, Verdict
@@ -156,6 +156,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_no_two_presses_of_one_scope_ever_go_out_within_the_lock(
     steps: list[tuple[Scope, float, bool, Verdict | None]],

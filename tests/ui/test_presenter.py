@@ -502,14 +502,50 @@ async def test_a_hold_that_takes_three_seconds_cancels_because_the_read_is_old_b
     never(rig)
 
 
+async def test_the_fresh_read_itself_has_to_agree_whatever_a_later_one_shows(rig: Rig) -> None:
+    shown = iter((3, 2))
+
+    def change(gateway: FakeGateway, _source: Source, _number: int) -> None:
+        gateway.open = [position(quantity=next(shown))]
+
+    rig.gateway.before_read = change
+    ticket = rig.hold_reverse()
+    await rig.turn()
+    await rig.watch.positions(Source.POSITIONS)
+    rig.presenter.on_reverse_held(ticket)
+    await rig.finish()
+    never(rig)
+
+
+async def test_a_press_that_turns_up_while_reverse_is_held_locks_it(rig: Rig) -> None:
+    ticket = rig.hold_reverse()
+    await asyncio.sleep(0.3)
+    rig.presenter.take_over(interrupted())
+    rig.presenter.on_reverse_held(ticket)
+    await rig.finish()
+    never(rig)
+
+
+async def test_after_a_stall_of_the_loop_the_read_is_too_old_to_fire_on(rig: Rig) -> None:
+    ticket = rig.hold_reverse()
+    await asyncio.sleep(0.3)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.virtual_now += 4
+    rig.presenter.on_reverse_held(ticket)
+    await rig.finish()
+    never(rig)
+
+
 async def test_a_flatten_of_the_position_overtakes_the_reverse(rig: Rig) -> None:
     ticket = rig.hold_reverse()
     await asyncio.sleep(0.3)
     rig.presenter.on_flatten(SIM101)
+    assert rig.reverse_ends == 1, "at once, not when the hold is complete"
+    assert texts.REVERSE_OVERTAKEN in rig.view().reverse.lines
     rig.presenter.on_reverse_held(ticket)
     await rig.finish()
     assert rig.sent == [SIM101]
-    assert rig.reverse_ends == 1
 
 
 async def test_a_change_of_scope_cancels_the_reverse(rig: Rig) -> None:
