@@ -238,9 +238,12 @@ class Link:
         assert self.progress is not None  # noqa: S101 - asked of a busy link only
         self.progress.give_up(cause)
 
-    def reset(self) -> bool:
-        """End the connection now, with an RST; tell whether it ever had one."""
-        if self._pipe is None:
-            return False
-        self._pipe.reset()
-        return True
+    @property
+    def was_connected(self) -> bool:
+        """Whether it ever had a connection."""
+        return self._pipe is not None
+
+    def reset(self) -> None:
+        """End the connection now, with an RST."""
+        if self._pipe is not None:
+            self._pipe.reset()

@@ -116,7 +116,7 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
             if self._lost.is_set():
                 raise httpcore.ReadError("connection lost") from self._error
             self._news.clear()
-            await self._news.wait()
+            await self._unless_left(self._news)
         taken = bytes(self._buffer[:max_bytes])
         del self._buffer[:max_bytes]
         if not self._reading and not self._buffer and not self._lost.is_set():
@@ -129,7 +129,15 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._connected.is_closing():
             raise httpcore.WriteError("connection lost") from self._error
         self._connected.write(buffer)
-        await self._writable.wait()
+        await self._unless_left(self._writable)
+
+    async def _unless_left(self, event: asyncio.Event) -> None:
+        try:
+            await event.wait()
+        except asyncio.CancelledError:
+            # The program is being left, which gives nothing up: what was written may still arrive.
+            self.mid_exchange = False
+            raise
 
     async def aclose(self) -> None:
         """Close: a goodbye when idle, a reset in the middle of an exchange."""

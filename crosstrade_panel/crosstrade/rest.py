@@ -286,7 +286,7 @@ class RestGateway:
                 request, progress, connect_s=call.connect_s, cap_bytes=self._cap_bytes
             )
         except asyncio.CancelledError:
-            self._discard(link)
+            self._discard(link, reset=False)
             raise
         except Exception as error:  # noqa: BLE001 - httpx raises more than HTTPError
             self._discard(link)
@@ -395,9 +395,13 @@ class RestGateway:
         if sum(not each.is_slow for each in self._links) < _LINKS:
             self._open_soon(self._add_link())
 
-    def _discard(self, link: Link) -> None:
+    def _discard(self, link: Link, *, reset: bool = True) -> None:
         """Throw a link away after a failure. Where it had been connected, another connects in its place."""
-        was_connected = link.reset()
+        was_connected = link.was_connected
+        if reset:
+            link.reset()
+        else:
+            self._spawn(link.close())
         if link in self._links:
             self._links.remove(link)
         if was_connected and len(self._links) < _LINKS:

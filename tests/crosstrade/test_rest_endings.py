@@ -379,7 +379,7 @@ async def test_a_429_tells_how_long_to_wait(*, in_body: bool) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-async def test_a_press_cancelled_after_sending_is_reset_and_says_unknown(*, tls: bool) -> None:
+async def test_a_press_left_after_sending_is_not_called_back_and_says_unknown(*, tls: bool) -> None:
     with ContractServer(tls=tls) as server:
         server.rule("press", cs.Hang())
         async with gateway_to(server) as gateway:
@@ -392,7 +392,7 @@ async def test_a_press_cancelled_after_sending_is_reset_and_says_unknown(*, tls:
             assert error.sent_at is not None
             await until(lambda: server.presses[0].ended is not None)
             await until(lambda: server.connections == 2)  # the next press has a link again
-        assert server.presses[0].ended == "rst"
+        assert server.presses[0].ended == "fin"
 
 
 async def test_a_press_cancelled_while_connecting_says_not_sent() -> None:
