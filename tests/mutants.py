@@ -383,8 +383,8 @@ MUTANTS = (
     Mutant(
         "an outcome does not wait for reads that are stuck",
         "trading/verify.py",
-        "if self._positions_under_way() == 0 or now >= self._last_end:",
-        "if self._positions_under_way() == 0:",
+        "self._end + pace.stretch_s + pace.read_least_deadline_s",
+        "self._end + pace.stretch_s + 10 * pace.read_least_deadline_s",
         _VERIFY,
     ),
     Mutant(

@@ -116,3 +116,40 @@ def test_a_row_whose_fields_are_unknown_is_inside_wherever_the_known_ones_do_not
         # Knowing less never shows a row to be outside.
         if is_outside(scope, account, instrument, None):
             assert is_outside(scope, account, instrument, side)
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "expected"),
+    [
+        (OneAccount("sim101"), OneAccount("Sim101"), True),
+        (OneAccount("Sim101"), EveryAccount(), True),
+        (EveryAccount(), OneAccount("Sim101"), False),
+        (OneAccount("Sim102"), OneAccount("Sim101"), False),
+        (OneAccount("Sim101", "ESZ25"), OneAccount("Sim101", "ES 12-25"), True),
+        (OneAccount("Sim101"), OneAccount("Sim101", "ES 12-25"), False),
+        (OneAccount("Sim101", "ES"), OneAccount("Sim101", "ES 12-25"), False),
+        (OneAccount("Sim101", None, Side.LONG), OneAccount("Sim101"), True),
+        (OneAccount("Sim101"), OneAccount("Sim101", None, Side.LONG), False),
+    ],
+)
+def test_a_scope_is_within_another_only_if_that_certainly_holds_all_of_it(
+    inner: Scope, outer: Scope, expected: bool
+) -> None:
+    assert is_within(inner, outer) is expected
+
+
+def test_a_row_is_outside_only_by_a_field_that_is_known_and_differs() -> None:
+    scope = OneAccount("Sim101", "ES 12-25", Side.LONG)
+    assert not is_outside(scope, "SIM101", "ES", None)
+    assert not is_outside(scope, None, None, None)
+    assert is_outside(scope, "Sim102", None, None)
+    assert is_outside(scope, None, "NQ 12-25", None)
+    assert is_outside(scope, None, None, Side.SHORT)
+
+
+def test_scopes_overlap_unless_account_instrument_or_side_keep_them_apart() -> None:
+    scope = OneAccount("Sim101", "ES 12-25", Side.LONG)
+    assert overlap(scope, EveryAccount("ES"))
+    assert not overlap(scope, OneAccount("Sim102"))
+    assert not overlap(scope, EveryAccount("NQ 12-25"))
+    assert not overlap(scope, EveryAccount(None, Side.SHORT))

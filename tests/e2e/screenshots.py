@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import keyring
+from keyring.backend import KeyringBackend
 from PySide6.QtWidgets import QApplication, QTabWidget, QWidget
 
 from crosstrade_panel.runtime import run
@@ -18,6 +20,19 @@ _TALL = 880
 """So that the closed positions are in the picture, too."""
 
 
+class EmptyKeyring(KeyringBackend):
+    """A keyring as a newcomer has it: it works, and there is nothing in it."""
+
+    priority = 1.0
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Nothing."""
+        return None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep nothing."""
+
+
 async def _settle() -> None:
     # Layouts, fonts, and a read that is young.
     await asyncio.sleep(0.3)
@@ -25,6 +40,8 @@ async def _settle() -> None:
 
 async def _save(panel: Panel, folder: Path, name: str, height: int = 740) -> None:
     panel.window.resize(panel.window.width(), height)
+    if (focused := QApplication.focusWidget()) is not None:
+        focused.clearFocus()  # a ring that the last click left distracts
     await _settle()
     path = folder / f"{name}.png"
     if not panel.picture().save(str(path)):
@@ -51,7 +68,7 @@ async def _dark(app: QApplication, folder: Path) -> None:
         await _save(panel, folder, "before-reverse")
         await panel.hold(panel.reverse)
         await panel.says("REVERSED ")
-        await _save(panel, folder, "reversed")
+        await _save(panel, folder, "reversed", 800)
 
 
 async def _light(app: QApplication, folder: Path) -> None:
@@ -72,7 +89,7 @@ def main() -> int:
     """Take them all."""
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    keyring.set_keyring(EmptyKeyring())  # type: ignore[no-untyped-call]
     for name in ("XTRADE_TOKEN", "CROSSTRADE_TOKEN", "CROSSTRADE_BASE_URL"):
         os.environ.pop(name, None)
     [folder] = (Path(argument) for argument in sys.argv[1:])

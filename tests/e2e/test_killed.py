@@ -28,6 +28,12 @@ def wait_for_the_press(server: ContractServer, deadline_s: float = 20.0) -> None
         time.sleep(0.01)
 
 
+def remember_sim101(home: Path) -> None:
+    settings = home / "config" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('last_account = "Sim101"\n', "utf-8")
+
+
 def press_and_be_killed(server: ContractServer) -> None:
     """A process of its own presses; it is killed when the request has arrived."""
     killed = subprocess.Popen([sys.executable, PRESSING, server.base_url], env=dict(os.environ))
@@ -42,9 +48,7 @@ def press_and_be_killed(server: ContractServer) -> None:
 async def test_a_press_that_was_on_its_way_when_the_program_was_killed_is_unknown_at_the_next_start(
     qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = home_of_its_own / "config" / "settings.toml"
-    settings.parent.mkdir(parents=True)
-    settings.write_text('last_account = "Sim101"\n', "utf-8")
+    remember_sim101(home_of_its_own)
     with ContractServer() as server:
         monkeypatch.setenv("XTRADE_TOKEN", server.token)
         server.rule("flatten", Hang(act=False))
@@ -70,4 +74,35 @@ async def test_a_press_that_was_on_its_way_when_the_program_was_killed_is_unknow
     [press] = journal.recent().result(5)
     kinds = [entry.kind for entry in journal.timeline(press.press_id).result(5)]
     assert kinds == [EntryKind.INTENT, EntryKind.ATTEMPT, EntryKind.ACKNOWLEDGED]
+    assert journal.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
+def test_a_session_that_ends_while_a_press_is_on_its_way_is_not_held_up_and_the_journal_says_unknown(
+    home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember_sim101(home_of_its_own)
+    with ContractServer() as server:
+        monkeypatch.setenv("XTRADE_TOKEN", server.token)
+        server.rule("flatten", Hang(act=False))
+        process = subprocess.Popen(
+            [sys.executable, PRESSING, server.base_url],
+            env=dict(os.environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for_the_press(server)
+        began = time.monotonic()
+        process.terminate()
+        _, errors = process.communicate(timeout=20)
+        assert time.monotonic() - began < 8
+        assert process.returncode == 128 + signal.SIGTERM
+        assert "Traceback" not in errors
+        assert "Task was destroyed" not in errors
+        log = (home_of_its_own / "log" / "panel.log").read_text("utf-8")
+        assert "Traceback" not in log, log
+    journal = SqliteJournal(home_of_its_own / "data" / "journal.sqlite3")
+    [press] = journal.recent().result(5)
+    assert press.verdict == "unknown"
     assert journal.close()

@@ -2,13 +2,21 @@
 
 import json
 import re
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from crosstrade_panel.domain.scope import Side
+from crosstrade_panel.storage import journal
+from crosstrade_panel.storage.journal_writer import JournalWriter
 from crosstrade_panel.ui.view import Gesture
 from tests.e2e.panel import Panel, running, until
+from tests.log_guard import AnnounceLog
 
 pytestmark = pytest.mark.anyio
 
@@ -108,3 +116,28 @@ async def test_close_with_a_press_on_its_way_stays_and_a_second_close_leaves(qap
         assert not notes.isHidden()
         panel.window.close()
         assert panel.program._closed.is_set()
+
+
+async def test_a_disk_that_hangs_stops_neither_a_press_nor_the_end(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch, announce_log: AnnounceLog
+) -> None:
+    announce_log("journal", must_come=False)
+    release = threading.Event()
+
+    def hanging(path: Path, **options: Any) -> JournalWriter:
+        def connect(_path: Path) -> sqlite3.Connection:
+            release.wait(30)
+            raise OSError("hung")
+
+        return JournalWriter(path, **{**options, "connect": connect})
+
+    monkeypatch.setattr(journal, "JournalWriter", hanging)
+    async with running(qapp, practice=True) as panel:
+        await panel.is_read()
+        await panel.choose("Sim101")
+        await panel.click(panel.flatten)
+        said = await panel.says("FLAT ")
+        assert "journal late" in said or "journal off" in said
+        began = time.monotonic()
+    assert time.monotonic() - began < 6
+    release.set()
