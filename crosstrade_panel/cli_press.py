@@ -26,7 +26,6 @@ _log = logging.getLogger(__name__)
 _SILENCE_S = 1.0
 
 
-
 class _NotSentError(Exception):
     """Something forbids the press before it begins; `detail` is a sentence."""
 
@@ -177,14 +176,10 @@ class Attempt:
         self.is_told = True
         practice, knows = self.command.where.practice, self._has_quantity()
         if self.command.json:
-            value = cli_output.outcome_object(
-                outcome, self.detail, is_practice=practice, has_quantity=knows
-            )
+            value = cli_output.outcome_object(outcome, self.detail, is_practice=practice, has_quantity=knows)
             cli_output.say_json(value)
         else:
-            lines = cli_output.outcome_lines(
-                outcome, self.detail, is_practice=practice, has_quantity=knows
-            )
+            lines = cli_output.outcome_lines(outcome, self.detail, is_practice=practice, has_quantity=knows)
             cli_output.say("\n".join(lines))
 
     def _has_quantity(self) -> bool:

@@ -51,7 +51,6 @@ _JOURNAL_READ_S = 0.020
 _LOCKS_REACH_S = 20.0
 
 
-
 class Interruption:
     """Ctrl-C, SIGTERM and a closed terminal: the first one cancels the work, a second one breaks the loop.
 

@@ -189,8 +189,10 @@ BROKEN = "an error in this program; its log has the details"
 
 def no_display(command: str, display: str = "") -> str:
     """Nowhere to draw; `display` is what DISPLAY says, where nothing answers."""
-    why = f"the display {display} does not answer" if display else (
-        "there is no display (DISPLAY and WAYLAND_DISPLAY are not set)"
+    why = (
+        f"the display {display} does not answer"
+        if display
+        else ("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)")
     )
     return f"crosstrade-panel: no window can open, because {why}.\n{_instead(command)}"
 

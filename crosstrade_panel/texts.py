@@ -16,6 +16,9 @@ NOT_AFFILIATED = "Not affiliated with CrossTrade or NinjaTrader."
 FALLBACK = "NinjaTrader: Control Center › Positions › right-click › Flatten Everything"
 
 _MOST_NAMED = 3
+_A_SECOND_MS = 1000
+_TENTHS_BELOW_S = 10
+_MINUTES_FROM_S = 120
 
 _VERDICTS = {
     Verdict.OVERFILLED: "OVERFILLED",
@@ -171,17 +174,19 @@ def price(value: Decimal | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`2 ms`, `1.4 s`, `12 s`, `3 min`."""
-    if seconds < 0.9995:
+    """`<1 ms`, `2 ms`, `1.4 s`, `12 s`, `3 min`."""
+    if seconds * 1000 < 1:
+        return "<1 ms"
+    if round(seconds * 1000) < _A_SECOND_MS:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 10:
+    if round(seconds, 1) < _TENTHS_BELOW_S:
         return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds < _MINUTES_FROM_S else f"{seconds / 60:.0f} min"
 
 
 def age(seconds: float) -> str:
     """How old something is: `0.4 s`, `12 s`, `3 min`."""
-    return f"{seconds:.1f} s" if seconds < 9.95 else duration(seconds)
+    return f"{seconds:.1f} s" if seconds < _TENTHS_BELOW_S else duration(seconds)
 
 
 def clock_time(at: datetime) -> str:
@@ -200,9 +205,7 @@ def cause_words(cause: Cause, *, is_practice: bool = False) -> str:
     """Why, without the server's words; in practice nobody real is blamed."""
     words = _CAUSES[cause]
     if is_practice:
-        words = words.replace("CrossTrade", "the practice exchange").replace(
-            "NinjaTrader", "its NinjaTrader"
-        )
+        words = words.replace("CrossTrade", "the practice exchange").replace("NinjaTrader", "its NinjaTrader")
     return words
 
 
@@ -236,7 +239,7 @@ def time_in_force_word(time_in_force: TimeInForce) -> str:
     return "GTC" if time_in_force is TimeInForce.GTC else "Day"
 
 
-# --- outcomes -------------------------------------------------------------------------------------------------
+# --- outcomes ---
 
 
 def outcome_title(outcome: Outcome) -> str:
@@ -332,7 +335,7 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-# --- a press on its way ---------------------------------------------------------------------------------------
+# --- a press on its way ---
 
 
 def sending_title(scope: Scope, ticket: ReverseTicket | None) -> str:
@@ -365,7 +368,7 @@ def no_answer_yet(rows: Sequence[Position] | None, *, is_practice: bool) -> str:
     return "no answer yet" if rows is None else f"no answer yet — {shows_text(rows, is_practice=is_practice)}"
 
 
-# --- the buttons ----------------------------------------------------------------------------------------------
+# --- the buttons ---
 
 FLATTEN = "FLATTEN"
 FLATTEN_AGAIN = "FLATTEN AGAIN"
@@ -441,7 +444,7 @@ REVERSE_LET_GO = "let go too early — nothing was sent"
 REVERSE_OVERTAKEN = "not sent — a flatten of this position came first"
 
 
-# --- scope, preview, status -----------------------------------------------------------------------------------
+# --- scope, preview, status ---
 
 
 def preview_summary(rows: Sequence[Position], total: Decimal | None, age_s: float) -> str:
@@ -491,7 +494,7 @@ def wrong_entry(fault: str) -> str:
 
 
 def no_token_here(origin: str, store: str | None, *, environment_ignored: bool) -> str:
-    """Why the window asks for a token. `store` is the value of a StoreProblem, None where it has just none."""
+    """Why the window asks for a token. `store` is the value of a StoreProblem, None where it has none."""
     if environment_ignored:
         return f"the token in the environment is not used for {origin}, which only the settings name"
     if store is None:
@@ -537,8 +540,10 @@ def account_gone(name: str) -> str:
 
 def unresolved_at_close(number: int) -> str:
     """The first attempt to close the window with something open to decide."""
-    return f"{count(number, 'press')} unresolved — close again to leave" if number != 1 else (
-        "1 press unresolved — close again to leave"
+    return (
+        f"{count(number, 'press')} unresolved — close again to leave"
+        if number != 1
+        else ("1 press unresolved — close again to leave")
     )
 
 

@@ -9,9 +9,11 @@ from functools import lru_cache
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\U00013441\U00013442")
 # No letters, but nothing to the eye either, and in none of the categories below: joiner, variation selectors,
 # vowels that are not drawn, the braille blank.
-_UNSEEN = _FILLERS | frozenset(
-    map(chr, (0x034F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2800, 0x16FE4))
-) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+_UNSEEN = (
+    _FILLERS
+    | frozenset(map(chr, (0x034F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2800, 0x16FE4)))
+    | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
 
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

@@ -150,9 +150,7 @@ def _require_quantity(quantity: object) -> None:
         raise ScopeError(message)
 
 
-def _require_price(
-    what: str, price: object, instrument: str, order_type: OrderType, *, needed: bool
-) -> None:
+def _require_price(what: str, price: object, instrument: str, order_type: OrderType, *, needed: bool) -> None:
     if price is None:
         if needed:
             message = f"a {order_type.value} order needs a {what}"

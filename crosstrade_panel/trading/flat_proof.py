@@ -93,9 +93,7 @@ class FlattenProof:
         first = min(candidates, key=lambda look: look.stamp.answered_at, default=None)
         bad_news = [finding.bad_news_at for finding in pending if finding.bad_news_at is not None]
         deciding = [
-            finding.proof.second.stamp.answered_at
-            for finding in findings
-            if finding.proof.second is not None
+            finding.proof.second.stamp.answered_at for finding in findings if finding.proof.second is not None
         ]
         needing = [finding for finding in findings if finding.needs_orders]
         # Accounts that had positions first.
@@ -276,9 +274,7 @@ class FlattenProof:
         orders = self.evidence.orders_since(account.name, clear[0].stamp.sent_at)
         if orders is None:
             fate = Fate(account.name, Verdict.FLAT_ORDERS_NOT_CHECKED)
-            return _Finding(
-                fate, pending=not final, proof=proof, wants_orders=not final, needs_orders=True
-            )
+            return _Finding(fate, pending=not final, proof=proof, wants_orders=not final, needs_orders=True)
         working = tuple(order for order in orders.orders if self._is_left_working(account, order))
         verdict = Verdict.ORDERS_WORKING if working else Verdict.FLAT
         return _Finding(
@@ -367,9 +363,7 @@ class FlattenProof:
         clean = [look for look in looks if look.is_clean]
         newest = clean[-1] if clean and clean[-1].blocking else last
         verdict, reason = self._open_at_the_end(account, newest)
-        return _Finding(
-            Fate(account.name, verdict, still_open=newest.blocking, reason=reason), pending=False
-        )
+        return _Finding(Fate(account.name, verdict, still_open=newest.blocking, reason=reason), pending=False)
 
     def _overfilled(self, account: _Account, looks: list[Look]) -> list[Look]:
         """The newest run of clean reads that agree on an opposite position; two of them prove it."""

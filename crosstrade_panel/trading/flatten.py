@@ -151,5 +151,3 @@ def _headline(case: FlattenCase, judgement: Judgement) -> tuple[Verdict, Reason 
             return general, case.doubt or judgement.scope_reason or Reason(Cause.NOT_CONNECTED)
     counting = (fate for fate in judgement.fates if fate.takes_headline)
     return worst, next((fate.reason for fate in counting if fate.verdict is worst), None)
-
-

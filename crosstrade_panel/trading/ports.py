@@ -183,5 +183,3 @@ READ_SOURCES = (Source.POSITIONS, Source.SNAPSHOT)
 def failed(cause: Cause) -> ReadFailedError:
     """A read that failed for a cause without further facts."""
     return ReadFailedError(Reason(cause))
-
-

@@ -116,7 +116,7 @@ class PositionRow:
 
 @dataclass(frozen=True, slots=True)
 class PreviewView:
-    """What the pickers select just now; `leaves` is what the filters leave out, one click to widen the side."""
+    """What the pickers select just now; `leaves` is what the side leaves out, one click to take it in."""
 
     summary: str
     rows: tuple[PositionRow, ...] = ()

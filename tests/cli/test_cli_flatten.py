@@ -376,7 +376,7 @@ def test_a_signal_after_sending_is_unknown(
     assert (done.code, done.json["outcome"]) == (5, "unknown")
     assert "stopped after the request may have left" in done.json["detail"]
     assert journal()[-1][2]["verdict"] == "unknown"
-    assert server.wait_for(lambda: server.presses[0].ended == "rst")
+    assert server.wait_for(lambda: server.presses[0].ended == "fin")
     assert len(server.presses) == 1
 
 
@@ -413,9 +413,7 @@ def test_what_breaks_before_the_press_is_not_sent(
     assert done.err == ""
 
 
-@pytest.mark.parametrize(
-    ("may_have_left", "expected"), [(True, ("unknown", 5)), (False, ("not_sent", 4))]
-)
+@pytest.mark.parametrize(("may_have_left", "expected"), [(True, ("unknown", 5)), (False, ("not_sent", 4))])
 def test_a_loop_that_breaks_under_the_press_does_not_lose_the_truth(
     run: "Run",
     server: ContractServer,
@@ -516,9 +514,7 @@ def test_a_signal_that_the_parent_had_ignored_stays_ignored(
 
 def test_in_a_thread_that_sees_no_signals_it_works_all_the_same(server: ContractServer) -> None:
     codes: list[int] = []
-    thread = threading.Thread(
-        target=lambda: codes.append(cli.run([*NARROW, "--base-url", server.base_url]))
-    )
+    thread = threading.Thread(target=lambda: codes.append(cli.run([*NARROW, "--base-url", server.base_url])))
     thread.start()
     thread.join()
     assert codes == [0]

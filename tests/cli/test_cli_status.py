@@ -218,9 +218,7 @@ def test_a_diagnosis_of_a_server_that_does_not_answer_ends(run: "Run", server: C
     assert "account 1" not in done.out
 
 
-def test_a_diagnosis_without_a_server_says_why(
-    run: "Run", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_diagnosis_without_a_server_says_why(run: "Run", monkeypatch: pytest.MonkeyPatch) -> None:
     settings = find_paths().settings
     settings.parent.mkdir(parents=True)
     settings.write_text('base_url = "http://example.com"\ntheme = "pink"\n', encoding="utf-8")

@@ -69,7 +69,9 @@ def test_an_empty_base_url_on_the_command_line_is_wrong_and_not_left_out() -> No
     assert (choice.origin, choice.token) == ("", None)
 
 
-@pytest.mark.parametrize("url", ["http://app.crosstrade.io", "http://localhost:80", "ftp://x", "https://u:p@x"])
+@pytest.mark.parametrize(
+    "url", ["http://app.crosstrade.io", "http://localhost:80", "ftp://x", "https://u:p@x"]
+)
 def test_a_bad_address_sends_no_token_anywhere(url: str) -> None:
     choice = choose(url, {"CROSSTRADE_TOKEN": "made-up"})
     assert isinstance(choice.problem, AddressProblem)
