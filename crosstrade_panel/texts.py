@@ -393,9 +393,10 @@ def closes_text(positions: Sequence[Position] | None, scope: Scope) -> str:
     accounts = {row.account for row in positions}
     if isinstance(scope, EveryAccount) and len(accounts) > 1:
         what = f"{what} in {len(accounts)} accounts"
-    orders = "orders may remain" if scope.side is not None else "and their orders (not checked)"
-    joint = " · " if scope.side is not None else " "
-    return f"closes {what}{joint}{orders}"
+    if scope.side is not None:
+        return f"closes {what} · orders may remain"
+    whose = "its" if len(positions) == 1 else "their"
+    return f"closes {what} and {whose} orders (not\u00a0checked)"
 
 
 POSITIONS_NOT_TOLD = "the last read does not tell what is open — closes whatever is there"

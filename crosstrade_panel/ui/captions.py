@@ -14,7 +14,7 @@ NOT_IN_LIST = "not in the list"
 
 IN_SCOPE = "In scope now"
 PREVIEW_HEADINGS = ("Account", "Instrument", "Pos.", "Avg", "P/L")
-CLOSED_HEADINGS = ("Account", "Instr.", "Closed", "P/L", "Avg", "Market")
+CLOSED_HEADINGS = ("Account", "Instr.", "Closed", "Avg", "Market", "P/L")
 JOURNAL_HEADINGS = ("Time", "Press", "Outcome")
 NUMBER_HEADINGS = frozenset({"Avg", "Market", "P/L"})
 ORDER_IDS_HEADING = "Order ids (reported)"

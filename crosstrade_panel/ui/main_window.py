@@ -44,6 +44,7 @@ from crosstrade_panel.ui.press_button import Environment, Face, PressButton
 from crosstrade_panel.ui.tables import (
     HEADER_HEIGHT,
     ROW_HEIGHT,
+    ClosedTable,
     LineTable,
     PreviewTable,
     closed_lines,
@@ -241,7 +242,7 @@ class MainWindow(QWidget):
         self._order_ids = LineTable((captions.ORDER_IDS_HEADING,), (60,))
         self._order_ids.setObjectName("orderIds")
         self._order_ids.setAccessibleName(captions.ORDER_IDS_HEADING)
-        self._closed = LineTable(captions.CLOSED_HEADINGS, (70, 72, 58, 76, 62, 62))
+        self._closed = ClosedTable()
         self._closed.setObjectName("closedPositions")
         self._closed.setAccessibleName(captions.CLOSED_POSITIONS)
         self._total = FitLabel(16, (11, 10, 9, 8))

@@ -147,7 +147,7 @@ class LineTable(QTableView):
     ) -> None:
         super().__init__(parent)
         self._model = LineModel(headings, self)
-        self._weights = tuple(weights)
+        self.weights = tuple(weights)
         self._height_rows: tuple[int, int] | None = None
         self.setModel(self._model)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -238,13 +238,13 @@ class LineTable(QTableView):
     def columns_for(self, width: int) -> tuple[int, ...]:
         """Columns that are shown at a width in pixels."""
         del width  # all of them: what does not fit is scrolled to
-        return tuple(range(len(self._weights)))
+        return tuple(range(len(self.weights)))
 
     def _share_width(self) -> None:
         width = self.viewport().width()
         shown = self.columns_for(width)
-        rest = width - sum(self._weights[column] for column in shown[1:])
-        for column, weight in enumerate(self._weights):
+        rest = width - sum(self.weights[column] for column in shown[1:])
+        for column, weight in enumerate(self.weights):
             self.setColumnHidden(column, column not in shown)
             wanted = max(rest, weight) if column == shown[0] else weight
             if column in shown and self.columnWidth(column) != wanted:
@@ -260,7 +260,7 @@ class LineTable(QTableView):
             return
         least, most = self._height_rows
         rows = min(max(len(self._model.lines), least), most)
-        is_wider = bool(self._model.lines) and sum(self._weights) > self.viewport().width()
+        is_wider = bool(self._model.lines) and sum(self.weights) > self.viewport().width()
         policy = Qt.ScrollBarPolicy
         self.setHorizontalScrollBarPolicy(policy.ScrollBarAsNeeded if is_wider else policy.ScrollBarAlwaysOff)
         self.setFixedHeight(HEADER_HEIGHT + rows * ROW_HEIGHT + 3 + (9 if is_wider else 0))
@@ -304,7 +304,7 @@ class PreviewTable(LineTable):
     def columns_for(self, width: int) -> tuple[int, ...]:
         """All where they fit; else without the account where it is the same, else without the average."""
         every = super().columns_for(width)
-        if width >= sum(self._weights):
+        if width >= sum(self.weights):
             return every
         accounts = {line.cells[0].text for line in self.line_model.lines}
         return every[1:] if len(accounts) == 1 else (*every[:3], every[4])
@@ -357,21 +357,50 @@ def _position_line(row: PositionRow) -> Line:
     )
 
 
+class ClosedTable(LineTable):
+    """The closed positions as reported. What does not fit is in the tooltip, and in what is copied."""
+
+    _ACCOUNT, _INSTRUMENT, _POSITION, _AVERAGE, _MARKET, _PROFIT = range(6)
+
+    def __init__(self) -> None:
+        super().__init__(captions.CLOSED_HEADINGS, (66, 62, 52, 60, 60, 60))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def columns_for(self, width: int) -> tuple[int, ...]:
+        """All where they fit; else, one by one, without a shared account, the market, the average."""
+        shown = list(super().columns_for(width))
+        accounts = {line.cells[self._ACCOUNT].text for line in self.line_model.lines}
+        spared = [self._ACCOUNT] if len(accounts) <= 1 else []
+        for column in (*spared, self._MARKET, self._AVERAGE):
+            if sum(self.weights[each] for each in shown) <= width:
+                break
+            shown.remove(column)
+        return tuple(shown)
+
+
 def closed_lines(rows: Sequence[ClosedRow]) -> tuple[Line, ...]:
     """Closed positions as lines; the number keeps equal rows apart."""
     return tuple(
         Line(
             (number, row.account, row.instrument),
             (
-                Cell(row.account),
-                Cell(row.instrument),
-                Cell(row.position),
-                Cell(row.profit, is_number=True, sign=row.profit_sign),
-                Cell(row.average, is_number=True),
-                Cell(row.market, is_number=True),
+                Cell(row.account, tip=_tip(row)),
+                Cell(row.instrument, tip=_tip(row)),
+                Cell(row.position, tip=_tip(row)),
+                Cell(row.average, is_number=True, tip=_tip(row)),
+                Cell(row.market, is_number=True, tip=_tip(row)),
+                Cell(row.profit, is_number=True, sign=row.profit_sign, tip=_tip(row)),
             ),
         )
         for number, row in enumerate(rows)
+    )
+
+
+def _tip(row: ClosedRow) -> str:
+    names = captions.CLOSED_HEADINGS[3:]
+    prices = zip(names, (row.average, row.market, row.profit), strict=True)
+    return " · ".join(
+        [row.account, row.instrument, row.position, *(f"{name} {text}" for name, text in prices)]
     )
 
 

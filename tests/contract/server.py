@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import select
 import socket
@@ -134,7 +135,8 @@ class ContractServer:
         """
         self._stopping.set()
         if self._bell is not None:
-            self._bell.send(b"!")
+            with contextlib.suppress(OSError):  # the thread has noticed by itself, and is leaving
+                self._bell.send(b"!")
             self._bell.close()
             self._bell = None
         if self._thread is not None:
@@ -330,7 +332,7 @@ class ContractServer:
         with self._changed:
             self._links[link] = thread
             link.freeze(frozen=self._frozen)
-        thread.start()
+            thread.start()  # under the lock: whoever finds it may join it
 
     def _serve(self, link: Connection) -> None:
         try:

@@ -51,7 +51,7 @@ async def test_flatten_of_one_account_lists_what_was_reported_then_says_flat_by_
         assert all(re.fullmatch(r"[0-9a-f]{32}", each[0]) for each in ids)
         closed = panel.rows("closedPositions")
         assert {row[1] for row in closed} == {"MES 12-25", "NQ 12-25"}
-        assert all(re.fullmatch(r"[+−]?[\d,]+\.\d\d", row[3]) for row in closed), closed
+        assert all(re.fullmatch(r"[+−]?[\d,]+\.\d\d", row[5]) for row in closed), closed
         after = held(panel)
         assert after == {pair: size for pair, size in before.items() if pair[0] != "Sim101"}
         assert len(after) == len(before) - 2

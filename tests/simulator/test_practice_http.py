@@ -502,7 +502,7 @@ def test_a_listener_that_died_is_replaced_on_the_same_port(
 
     loop.call_soon_threadsafe(lose_the_socket)
     assert dead.wait(5)
-    assert exchange.wait_until(lambda _: bool(server.servers[0].sockets[0].fileno() != -1))
+    assert exchange.wait_until(lambda _: any(each.fileno() != -1 for each in server.servers[0].sockets))
     answer = httpx.get(exchange.base_url + "/v1/api/positions", trust_env=False)
     assert answer.status_code == 401
 

@@ -52,10 +52,10 @@ def button(scope: Scope, shown: Picture, lock: FlattenLock = FREE, *, missing: s
 @pytest.mark.parametrize(
     ("scope", "lines"),
     [
-        (SIM101, ("Sim101", "closes 2 positions and their orders (not checked)")),
+        (SIM101, ("Sim101", "closes 2 positions and their orders (not\u00a0checked)")),
         (
             OneAccount("Sim101", "MES 12-25"),
-            ("Sim101 · MES 12-25", "closes 1 position and their orders (not checked)"),
+            ("Sim101 · MES 12-25", "closes 1 position and its orders (not\u00a0checked)"),
         ),
         (
             OneAccount("Sim101", "MES 12-25", Side.SHORT),
@@ -68,7 +68,11 @@ def button(scope: Scope, shown: Picture, lock: FlattenLock = FREE, *, missing: s
         (OneAccount("Sim103"), ("Sim103", "nothing open in the last read")),
         (
             EveryAccount(),
-            ("All accounts", "closes 3 positions in 2 accounts and their orders (not checked)", "hold 0.7 s"),
+            (
+                "All accounts",
+                "closes 3 positions in 2 accounts and their orders (not\u00a0checked)",
+                "hold 0.7 s",
+            ),
         ),
         (
             EveryAccount("MES 12-25", Side.SHORT),
