@@ -357,7 +357,7 @@ class Program:
     def _on_press_changed(self, press: Press) -> None:
         self._presenter.on_press_changed(press)
         if press.phase is Phase.ENDED:
-            self._supervisor.start("journal", self._show_journal())
+            self._supervisor.start("journal", self._show_journal(press.written))
 
     def _alert(self, press: Press) -> None:
         """A loud outcome: beyond the window, too."""
@@ -366,7 +366,10 @@ class Program:
         if self._settings.sound:
             self._app.beep()
 
-    async def _show_journal(self) -> None:
+    async def _show_journal(self, after: "Future[bool] | None" = None) -> None:
+        """Show the newest presses, once the journal has taken what it is to show."""
+        if after is not None:
+            await asyncio.wait({asyncio.wrap_future(after)}, timeout=_JOURNAL_WAIT_S)
         records = await _answer(self._journal.recent(_JOURNAL_ROWS))
         self._presenter.show_journal(tuple(_journal_row(record) for record in records or ()))
 

@@ -184,7 +184,7 @@ class Desk:
         )
         press.outcome = complete
         press.phase = Phase.ENDED
-        self.record.outcome(press, complete)
+        press.written = self.record.outcome(press, complete)
         self.on_change(press)
         return complete
 

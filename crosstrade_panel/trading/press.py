@@ -1,6 +1,7 @@
 """One press, and the book of presses that decides what is locked."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -26,6 +27,7 @@ class Phase(Enum):
 class Press:
     """One completed gesture and what has become of it so far. Times are monotonic seconds.
 
+    `written` is done once the journal has the outcome, or cannot take it.
     `shows` is what the last read since the press listed in its scope: one read, not proof; None before
     the first.
     `read_since_answer`: a read answered that was sent after the answer, or after the sending without one.
@@ -48,6 +50,7 @@ class Press:
     outcome: Outcome | None = None
     acknowledged: bool = False
     notes: list[str] = field(default_factory=list)
+    written: "Future[bool] | None" = None
 
     @property
     def is_reverse(self) -> bool:

@@ -80,8 +80,8 @@ class Record:
         """Something that belongs to the story."""
         self._write(press, EntryKind.NOTE, {"text": text})
 
-    def outcome(self, press: Press, outcome: Outcome) -> None:
-        """How it ended, as told to the trader."""
+    def outcome(self, press: Press, outcome: Outcome) -> "Future[bool]":
+        """How it ended, as told to the trader; done once it is committed, or cannot be."""
         timings = outcome.timings
         facts: dict[str, Fact] = {
             "verdict": outcome.verdict.value,
@@ -104,7 +104,7 @@ class Record:
         }
         if outcome.reason is not None:
             facts |= reason_facts(outcome.reason)
-        self._write(press, EntryKind.OUTCOME, facts)
+        return self._write(press, EntryKind.OUTCOME, facts)
 
     def acknowledged(self, press: Press) -> None:
         """The trader has seen the outcome."""

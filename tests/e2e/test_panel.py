@@ -58,8 +58,8 @@ async def test_flatten_of_one_account_lists_what_was_reported_then_says_flat_by_
         [call] = panel.exchange.calls.of("POST")
         assert call.path == FLATTEN_PATH
         assert json.loads(call.body) == {"account": "Sim101"}
-        await until(lambda: panel.rows("journalView"), "a line in the journal")
-        assert panel.rows("journalView")[0][1:] == ("FLATTEN Sim101", "✓ FLAT")
+        told = [("FLATTEN Sim101", "✓ FLAT")]
+        await until(lambda: [row[1:] for row in panel.rows("journalView")] == told, "the journal's line")
 
 
 async def test_all_accounts_is_flattened_by_holding_and_by_nothing_shorter(qapp: QApplication) -> None:
