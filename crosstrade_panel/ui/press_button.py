@@ -132,6 +132,7 @@ class PressButton(QPushButton):
         self.setMinimumWidth(120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._shows_focus = False
         self.clicked.connect(self._on_assistive_press)
         self.setEnabled(face.look is not Look.DISABLED)
         self._name_face()
@@ -402,6 +403,11 @@ class PressButton(QPushButton):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         event.ignore()
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        # A ring for who goes by keyboard; after a click the button itself shows what happened.
+        self._shows_focus = event.reason() is not Qt.FocusReason.MouseFocusReason
+        super().focusInEvent(event)
+
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         if self._source is Source.POINTER:
@@ -444,7 +450,7 @@ class PressButton(QPushButton):
                 is_hold=self._face.gesture is Gesture.HOLD,
                 is_flashing=self.is_flashing,
                 is_main=not self._keeps_held,
-                has_focus=self.hasFocus(),
+                has_focus=self.hasFocus() and self._shows_focus,
             ),
             self._theme,
         )

@@ -255,6 +255,18 @@ def test_the_focus_can_be_seen(desk: Desk, name: str) -> None:
     assert widget.grab().toImage() != without
 
 
+@pytest.mark.parametrize("name", ["flattenButton", "reverseButton"])
+def test_a_click_leaves_no_focus_ring_on_a_press_button(desk: Desk, name: str) -> None:
+    part(desk, "accountPicker").setFocus()
+    desk.window.activateWindow()
+    QTest.qWaitForWindowActive(desk.window)
+    widget = part(desk, name)
+    without = widget.grab().toImage()
+    widget.setFocus(Qt.FocusReason.MouseFocusReason)
+    assert widget.hasFocus()
+    assert widget.grab().toImage() == without
+
+
 def test_a_view_shown_again_touches_nothing(desk: Desk) -> None:
     view = STATES["everything"]
     desk.window.show_panel(view)
