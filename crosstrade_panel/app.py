@@ -19,6 +19,7 @@ from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
 from crosstrade_panel.domain.secret import Secret
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.elsewhere import presses_of
 from crosstrade_panel.runtime import TaskSupervisor, in_thread, install_crash_hooks, run
 from crosstrade_panel.server_choice import (
     AddressProblem,
@@ -38,8 +39,8 @@ from crosstrade_panel.system_clock import SystemClock
 from crosstrade_panel.trading.budget import Budget
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.pace import Pace
-from crosstrade_panel.trading.ports import CredentialError
-from crosstrade_panel.trading.press import Phase, Press
+from crosstrade_panel.trading.ports import CredentialError, NotSentError
+from crosstrade_panel.trading.press import Phase, Press, PressBook
 from crosstrade_panel.trading.record import Record
 from crosstrade_panel.trading.watch import Watch
 from crosstrade_panel.ui.describe import tone_of
@@ -58,6 +59,7 @@ _T = TypeVar("_T")
 _REFRESH_MS = 200
 _JOURNAL_ROWS = 200
 _JOURNAL_WAIT_S = 5.0
+_ELSEWHERE_S = 0.2
 _ASK_AFTER_S = 1.0
 _GOODBYE_S = 2.0
 _LONG_AGO_S = 3600.0
@@ -123,7 +125,7 @@ class Program:
         self._exchange: PracticeExchange | None = None
         self._journal: SqliteJournal
         self._refresh = QTimer()
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None] | None] = []
         self._geometry = QSettings(str(paths.config / "window.ini"), QSettings.Format.IniFormat)
         self._wire()
 
@@ -236,17 +238,22 @@ class Program:
             clock=self._clock,
             pace=self._pace,
             on_change=self._on_press_changed,
+            after_intent=self._give_way,
         )
         last = None if is_practice else self._settings.last_account or None
         presenter.connect(desk, is_practice=is_practice, last_account=last)
-        self._watching = self._supervisor.start("watch", watch.run())
+        self._watching = [
+            self._supervisor.start("watch", watch.run()),
+            self._supervisor.start("elsewhere", self._watch_elsewhere(gateway.origin)),
+        ]
         await self._show_interrupted(is_practice=is_practice)
         await self._show_journal()
 
     async def _disconnect(self) -> None:
         """Leave the server before, whose token was refused."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            if task is not None:
+                task.cancel()
         if self._gateway is not None:
             await _within(_GOODBYE_S, self._gateway.aclose())
 
@@ -372,6 +379,43 @@ class Program:
             await asyncio.wait({asyncio.wrap_future(after)}, timeout=_JOURNAL_WAIT_S)
         records = await _answer(self._journal.recent(_JOURNAL_ROWS))
         self._presenter.show_journal(tuple(_journal_row(record) for record in records or ()))
+
+    async def _give_way(self, desk: Desk, press: Press, _written: "Future[bool]") -> None:
+        """Look once more, now that our own intent can be seen: of two reverses at once, one must not go out.
+
+        A flatten waits for nobody here: what is known from the last look has locked it, or has not.
+
+        Raises:
+            NotSentError: another process's press of this position is in flight.
+        """
+        if press.ticket is None:
+            return
+        try:
+            async with asyncio.timeout(self._pace.journal_wait_s):
+                records = await asyncio.wrap_future(
+                    self._journal.presses_elsewhere(self._pace.reverse_lock_s)
+                )
+        except (TimeoutError, JournalFileError):
+            return  # what the last look showed has locked it, or has not
+        others = PressBook(self._pace)
+        others.elsewhere = presses_of(records, desk.record.origin)
+        if others.reverse_is_locked(press.ticket.account, press.ticket.instrument, self._clock.monotonic()):
+            raise NotSentError(Reason(Cause.LOCKED))
+
+    async def _watch_elsewhere(self, origin: str) -> None:
+        """Keep the book told of what other processes press: one's locks hold for the others too."""
+        while True:
+            try:
+                records = await asyncio.wrap_future(
+                    self._journal.presses_elsewhere(self._pace.reverse_lock_s)
+                )
+            except JournalFileError:
+                records = []  # the status line says that the journal is off; it locks nothing then
+            found = presses_of(records, origin)
+            if found != self._presenter.book.elsewhere:
+                self._presenter.book.elsewhere = found
+                self._presenter.refresh()
+            await asyncio.sleep(_ELSEWHERE_S)
 
     async def _show_interrupted(self, *, is_practice: bool) -> None:
         """A press that an earlier run left without an outcome is UNKNOWN until the trader has seen it."""

@@ -19,6 +19,7 @@ from crosstrade_panel.cli_arguments import (
 )
 from crosstrade_panel.cli_press import Attempt
 from crosstrade_panel.cli_session import Interruption, Session, open_session
+from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.snapshot import Account, Flaws, Position, Source
 from crosstrade_panel.trading.ports import ReadFailedError
 
@@ -101,7 +102,7 @@ async def _read_status(session: Session) -> _Status:
         except ReadFailedError:
             pass  # an older add-on may not know it; the others will say what is wrong
         else:
-            if read.accounts is not None and read.flaws == Flaws():
+            if read.accounts and read.flaws == Flaws():
                 return _Status(read.accounts, read.positions, desk.clock.monotonic() - began_at)
         try:
             read = await desk.watch.positions(Source.POSITIONS)
@@ -110,6 +111,8 @@ async def _read_status(session: Session) -> _Status:
             return _Status(detail=texts.reason_sentence(error.reason))
         if read.flaws != Flaws() or listing.flaws != Flaws():
             return _Status(detail=cli_texts.READ_FLAWED)
+        if not listing.accounts:  # an add-on that is offline lists none, and no positions either
+            return _Status(detail=texts.reason_sentence(Reason(Cause.NOTHING_LISTED)))
         return _Status(listing.accounts, read.positions, desk.clock.monotonic() - began_at)
 
 

@@ -111,7 +111,9 @@ def _detail(outcome: Outcome, detail: str, *, is_practice: bool) -> str:
     title = texts.outcome_title(outcome)
     if not detail and outcome.reason is not None:
         detail = texts.reason_sentence(outcome.reason)
-    return f"{title}: {detail}" if detail else f"{title} · {texts.holder(is_practice=is_practice)}"
+    if detail:
+        return f"{title}: {detail}"
+    return f"{title} · {texts.holder(is_practice=is_practice)}" if texts.was_read(outcome) else title
 
 
 def _scope(scope: Scope | None, side: Side | None) -> dict[str, Json]:
@@ -183,8 +185,6 @@ def status_lines(
 ) -> list[str]:
     """Every account with its open positions beneath."""
     lines = [cli_texts.status_title(len(accounts), len(positions), is_practice=is_practice)]
-    if not accounts:
-        lines.append(cli_texts.NO_ACCOUNTS)
     left = list(positions)
     for account in accounts:
         mine = [row for row in left if row.account is not None and fold(row.account) == fold(account.name)]

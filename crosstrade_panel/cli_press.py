@@ -4,20 +4,22 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from crosstrade_panel import cli_output, cli_texts, texts
 from crosstrade_panel.cli_arguments import FlattenCommand, ReverseCommand
 from crosstrade_panel.cli_session import Interruption, Session, open_session
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
-from crosstrade_panel.domain.scope import OneAccount, Scope
+from crosstrade_panel.domain.scope import OneAccount, Scope, overlap
 from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.elsewhere import presses_of
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.system_clock import SystemClock
 from crosstrade_panel.trading.desk import Desk, fates_of
 from crosstrade_panel.trading.flatten import Flatten
+from crosstrade_panel.trading.ports import NotSentError
 from crosstrade_panel.trading.press import Lock, Phase, Press, PressBook
 from crosstrade_panel.trading.reverse import Held, Reverse
 
@@ -44,12 +46,13 @@ class Attempt:
     outcome: Outcome | None = None
     detail: str = ""
     is_told: bool = False
+    _read_from: float = 0.0
     _said: set[str] = field(default_factory=set)
     _clock: SystemClock = field(default_factory=SystemClock)
 
     def run(self) -> int:
         """Carry it out, tell what became of it, and return the exit code."""
-        with Interruption() as interruption:
+        with Interruption(self._is_sealed) as interruption:
             try:
                 self._run(interruption)
             except (KeyboardInterrupt, asyncio.CancelledError):
@@ -61,6 +64,10 @@ class Attempt:
                 self._tell()
             assert self.outcome is not None  # noqa: S101 - every way here gives it one
             return self.outcome.verdict.exit_code
+
+    def _is_sealed(self) -> bool:
+        """Whether a press may have left, or has its outcome: then there is only the truth to tell."""
+        return self.outcome is not None or (self.press is not None and self.press.may_have_left)
 
     def _run(self, interruption: Interruption) -> None:
         with open_session(self.command.where) as session:
@@ -76,14 +83,18 @@ class Attempt:
                 self._not_sent(error.reason, error.detail)
 
     async def _carry_out(self, session: Session) -> None:
-        async with session.desk(self._on_change) as desk:
+        async def after_intent(desk: Desk, press: Press, written: "Future[bool]") -> None:
+            records = await session.presses_around(press, written)
+            self._give_way(desk, press, records, session.choice.origin)
+
+        async with session.desk(self._on_change, after_intent) as desk:
             silence = asyncio.get_running_loop().call_later(_SILENCE_S, self._on_silence)
             try:
                 match self.command:
                     case FlattenCommand():
-                        await self._flatten(session, desk, self.command)
+                        await Flatten(desk)(self._begin(desk, self.command.scope))
                     case ReverseCommand():  # pragma: no branch - the types end here
-                        await self._reverse(session, desk, self.command)
+                        await self._reverse(desk, self.command)
             except asyncio.CancelledError:
                 self._end(Cause.INTERRUPTED)
             finally:
@@ -91,46 +102,54 @@ class Attempt:
             self._end(Cause.INTERNAL)  # without effect where the press has its outcome
             self._tell()  # before the links are closed: that may take a moment
 
-    async def _flatten(self, session: Session, desk: Desk, command: FlattenCommand) -> None:
-        def is_locked(book: PressBook) -> bool:
-            return book.flatten_lock(command.scope, self._clock.monotonic()).lock is Lock.LOCKED
-
-        records = await session.presses_elsewhere()
-        self._respect(session, desk, records or [], is_locked)
-        await Flatten(desk)(self._begin(desk, command.scope))
-
-    async def _reverse(self, session: Session, desk: Desk, command: ReverseCommand) -> None:
+    async def _reverse(self, desk: Desk, command: ReverseCommand) -> None:
         reverse, wanted = Reverse(desk), command.wanted
-
-        def is_locked(book: PressBook) -> bool:
-            return book.reverse_is_locked(wanted.account, wanted.instrument, self._clock.monotonic())
-
+        self._read_from = desk.clock.monotonic()
         held = await reverse.look(wanted.account, wanted.instrument)
         if isinstance(held, Reason):
             raise _NotSentError(held.cause, cli_texts.no_read(texts.reason_sentence(held)))
         if held.side is not wanted.leaving:
             words = cli_texts.other_side(held.side, held.quantity, held.instrument, wanted.leaving)
             raise _NotSentError(Cause.NOT_AS_READ, words)
-        records = await session.presses_elsewhere()
-        if records is None:
-            raise _NotSentError(Cause.LOCKED, cli_texts.JOURNAL_UNREADABLE)
-        self._respect(session, desk, records, is_locked)
         ticket = _as_held(command, held)
         await reverse(self._begin(desk, OneAccount(held.account, held.instrument), ticket))
 
-    @staticmethod
-    def _respect(
-        session: Session, desk: Desk, records: list[PressRecord], is_locked: Callable[[PressBook], bool]
-    ) -> None:
-        """Take the presses of other processes into the book, unless one of them forbids this one."""
-        pids = {record.press_id: record.owner.pid for record in records}
-        for press in presses_of(records, session.choice.origin):
-            alone = PressBook(desk.pace)
-            alone.open(press)
+    def _give_way(self, desk: Desk, press: Press, records: list[PressRecord] | None, origin: str) -> None:
+        """Take the presses of other processes into the book, unless one of them forbids this one.
+
+        Of two that forbid each other, the one goes out that was journalled first.
+        """
+        if records is None:
+            self._forbid(cli_texts.JOURNAL_UNREADABLE)
+        rows = {record.press_id: record for record in records if record.verdict != Verdict.NOT_SENT.value}
+        mine = rows.pop(press.id, None)
+        now = desk.clock.monotonic()
+
+        def is_locked(book: PressBook) -> bool:
+            if press.ticket is None:
+                return book.flatten_lock(press.scope, now).lock is Lock.LOCKED
+            return book.reverse_is_locked(press.ticket.account, press.ticket.instrument, now)
+
+        for other in presses_of(rows.values(), origin):
+            row, alone = rows[other.id], PressBook(desk.pace)
+            # A flatten never gives way to a reverse, so a later one may go out all the same.
+            gives_way = mine is not None and row.seq > mine.seq and (other.is_reverse or not press.is_reverse)
+            if not gives_way:
+                alone.open(other)
             if is_locked(alone):
-                age_s = max(0.0, desk.clock.monotonic() - press.began_at)
-                raise _NotSentError(Cause.LOCKED, cli_texts.locked_by(press, pids[press.id], age_s))
-            desk.book.open(press)
+                self._forbid(cli_texts.locked_by(other, row.owner.pid, max(0.0, now - other.began_at)))
+            if press.is_reverse and not gives_way and self._is_news(press, other, row):
+                self._forbid(cli_texts.acted_since_read(other, row.owner.pid))
+            desk.book.open(other)
+
+    def _is_news(self, press: Press, other: Press, row: PressRecord) -> bool:
+        """Whether a press may have changed the position after the fresh read of a reverse was sent."""
+        ended_at = other.began_at + (row.ended_after_s or 0.0)
+        return ended_at >= self._read_from and overlap(press.scope, other.scope)
+
+    def _forbid(self, detail: str) -> NoReturn:
+        self.detail = detail
+        raise NotSentError(Reason(Cause.LOCKED))
 
     def _begin(self, desk: Desk, scope: Scope, ticket: ReverseTicket | None = None) -> Press:
         clock = desk.clock

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -29,7 +29,7 @@ from crosstrade_panel.storage.log import Redactor, end_log, start_log
 from crosstrade_panel.storage.paths import Paths, find_paths
 from crosstrade_panel.system_clock import SystemClock
 from crosstrade_panel.trading.budget import Budget
-from crosstrade_panel.trading.desk import Desk
+from crosstrade_panel.trading.desk import AfterIntent, Desk
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import Press, PressBook
 from crosstrade_panel.trading.record import Record
@@ -48,16 +48,21 @@ PACE_VARIABLE = "CROSSTRADE_PANEL_PACE"
 _PACE_BOUNDS = (0.02, 1.0)
 _THIS_MACHINE = frozenset({"127.0.0.1", "[::1]"})
 _JOURNAL_READ_S = 0.020
+_REVERSE_WAITS_S = 0.5
 _LOCKS_REACH_S = 20.0
 
 
 class Interruption:
     """Ctrl-C, SIGTERM and a closed terminal: the first one cancels the work, a second one breaks the loop.
 
-    Before and after the work they raise KeyboardInterrupt. What the parent had ignored stays ignored.
+    Outside the work they raise KeyboardInterrupt, once. Where `is_sealed` says that there is only the truth
+    left to tell, the first one still cancels, and nothing is ever raised. After either, all are ignored until
+    the process ends: the exit code is what happened. What the parent had ignored stays ignored.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_sealed: Callable[[], bool] = lambda: False) -> None:
+        self._is_sealed = is_sealed
+        self._is_deaf = False
         self._task: asyncio.Task[Any] | None = None
         self._before: dict[int, Any] = {}
 
@@ -70,8 +75,9 @@ class Interruption:
         return self
 
     def __exit__(self, *_: object) -> None:
+        is_over = self._is_deaf or self._is_sealed()
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if is_over else handler)
 
     def run(self, work: Callable[[], Coroutine[None, None, _T]]) -> _T:
         """Run a coroutine on a loop of its own; one cancelled from here has to end by itself."""
@@ -89,11 +95,15 @@ class Interruption:
             return runner.run(watched())
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self._is_deaf:
+            return
         task, self._task = self._task, None
-        if task is None:
+        self._is_deaf = task is None or self._is_sealed()
+        if task is not None:
+            task.cancel()
+            task.get_loop().call_soon_threadsafe(lambda: None)  # wake it
+        elif not self._is_sealed():
             raise KeyboardInterrupt
-        task.cancel()
-        task.get_loop().call_soon_threadsafe(lambda: None)  # wake it
 
 
 class _Impatient(ThreadPoolExecutor):
@@ -116,7 +126,9 @@ class Session:
     pace: Pace
 
     @asynccontextmanager
-    async def desk(self, on_change: Callable[[Press], None]) -> AsyncIterator[Desk]:
+    async def desk(
+        self, on_change: Callable[[Press], None], after_intent: "AfterIntent | None" = None
+    ) -> AsyncIterator[Desk]:
         """A desk at that server, over a connection of its own."""
         from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415 - while the journal opens
 
@@ -127,21 +139,54 @@ class Session:
         watch = Watch(gateway, clock, Budget(clock.monotonic()), pace)
         record = Record(self.journal, clock, choice.origin, is_practice=choice.is_practice)
         try:
-            yield Desk(gateway, watch, record, PressBook(pace), clock, pace, on_change, has_past=False)
+            yield Desk(
+                gateway,
+                watch,
+                record,
+                PressBook(pace),
+                clock,
+                pace,
+                on_change,
+                has_past=False,
+                after_intent=after_intent,
+            )
         finally:
             await watch.stop()
             await gateway.aclose()
 
-    async def presses_elsewhere(self) -> list[PressRecord] | None:
-        """What other processes pressed lately; None when the journal does not say so in time."""
-        now = self.journal.presses_elsewhere(_LOCKS_REACH_S)
-        waiting = asyncio.wrap_future(now)
-        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.wait({waiting}, timeout=_JOURNAL_READ_S)
-        for answer in (now, self.earlier):
-            if answer.done() and answer.exception() is None:
-                return answer.result()
-        return None
+    async def presses_around(self, press: Press, written: "Future[bool]") -> list[PressRecord] | None:
+        """What was pressed lately, elsewhere and here, as the journal says behind the intent of a press.
+
+        For a reverse None unless the intent was committed and is in an answer that came in time. For a
+        flatten the best that is known: it waits for no intent, and takes an older answer or none.
+        """
+        if press.is_reverse and await _result(written, _REVERSE_WAITS_S) is not True:
+            return None
+        now = self.journal.presses_elsewhere(_LOCKS_REACH_S, press.id)
+        records = await _result(now, _JOURNAL_READ_S)
+        if press.is_reverse:
+            is_listed = records is not None and any(record.press_id == press.id for record in records)
+            return records if is_listed else None
+        if records is None:
+            records = await _result(self.earlier, 0.0)
+        return records or []
+
+
+async def _result(answer: "Future[_T]", within_s: float) -> _T | None:
+    """The result of a future of another thread; None when there is none in time."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def tell(_: "Future[_T]") -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(done.set)
+
+    if not answer.done():
+        answer.add_done_callback(tell)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await done.wait()
+    return answer.result() if answer.done() and answer.exception() is None else None
 
 
 @contextmanager

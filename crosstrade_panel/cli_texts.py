@@ -116,9 +116,15 @@ def locked_by(press: Press, pid: int, age_s: float) -> str:
 
 
 JOURNAL_UNREADABLE = (
-    "the journal cannot be read in time, so nobody knows whether another press is in flight; "
+    "the journal cannot be written and read in time, so nobody knows whether another press is in flight; "
     "a reverse is then not sent"
 )
+
+
+def acted_since_read(press: Press, pid: int) -> str:
+    """Another process's press was over only after the read that a reverse rests on."""
+    what = "REVERSE" if press.is_reverse else "FLATTEN"
+    return f"process {pid} pressed {what} {scope_text(press.scope)} while the position was being read"
 
 
 def other_side(side: Side, quantity: int, instrument: str, leaving: Side) -> str:
@@ -164,9 +170,6 @@ def account_line(account: Account, *, is_practice: bool) -> str:
     """`Sim101 · SIM · connected`."""
     connected = {None: "connection unknown", True: "connected", False: "not connected"}[account.connected]
     return f"{account.name} · {mode_word(account, is_practice=is_practice)} · {connected}"
-
-
-NO_ACCOUNTS = "no accounts listed"
 
 
 def status_title(accounts: int, positions: int, *, is_practice: bool) -> str:

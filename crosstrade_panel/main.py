@@ -1,12 +1,9 @@
 """The entry points: they pick the window or the command line, and import only that half."""
 
 import os
-import re
-import socket
+import signal
 import sys
-import threading
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 NOT_SENT = 4
 """The exit code of a command that ended before anything was sent."""
@@ -26,13 +23,25 @@ def main() -> int:
         practice, base_url = window
         return _open_window(practice=practice, base_url=base_url)
     try:
-        from crosstrade_panel import cli
-
-        code = cli.run(arguments)
-    except KeyboardInterrupt:  # while it was loading; later it is the command line's own affair
+        code = _command_line()(arguments)
+    except KeyboardInterrupt:  # only before a press exists; later it is the command line's own affair
         return NOT_SENT
     _leave_if_held_up(code)
     return code
+
+
+def _command_line() -> Callable[[Sequence[str]], int]:
+    """Load it; Ctrl-C meanwhile ends the process at once, as Python could lose or print what it raises."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(NOT_SENT))
+    try:
+        from crosstrade_panel import cli
+
+        return cli.run
+    finally:
+        if before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, before)
 
 
 def main_gui() -> int:
@@ -84,10 +93,12 @@ def _screen_problem(environ: Mapping[str, str], platform: str) -> str | None:
     """Why Qt could not draw: found out before, because Qt itself would end the process with an abort."""
     if platform in {"win32", "darwin"} or environ.get("QT_QPA_PLATFORM"):
         return None
+    from pathlib import Path
+
     from crosstrade_panel import cli_texts
 
     wayland, display = environ.get("WAYLAND_DISPLAY", ""), environ.get("DISPLAY", "")
-    if wayland and _answers(socket.AF_UNIX, str(Path(environ.get("XDG_RUNTIME_DIR", ""), wayland))):
+    if wayland and _answers("AF_UNIX", str(Path(environ.get("XDG_RUNTIME_DIR", ""), wayland))):
         return None
     if not display:
         return cli_texts.no_display(_command(environ))
@@ -100,18 +111,22 @@ def _screen_problem(environ: Mapping[str, str], platform: str) -> str | None:
 
 def _x_server_answers(display: str) -> bool:
     """Whether something listens where a DISPLAY points; a form that we cannot read is left to Qt."""
+    import re
+
     match = re.fullmatch(r"([\w.-]*):(\d{1,4})(?:\.\d+)?", display, re.ASCII)
     if match is None:
         return True
     host, number = match.group(1), int(match.group(2))
     if host not in {"", "unix"}:
-        return _answers(socket.AF_INET, (host, _X_PORT + number))
+        return _answers("AF_INET", (host, _X_PORT + number))
     path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - where every X server has it
-    return _answers(socket.AF_UNIX, path) or _answers(socket.AF_UNIX, f"\0{path}")
+    return _answers("AF_UNIX", path) or _answers("AF_UNIX", f"\0{path}")
 
 
-def _answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+def _answers(family: str, address: str | tuple[str, int]) -> bool:
+    import socket
+
+    with socket.socket(socket.AddressFamily[family], socket.SOCK_STREAM) as probe:
         probe.settimeout(_PROBE_S)
         try:
             probe.connect(address)
@@ -142,6 +157,8 @@ def _say(text: str) -> None:
 
 def _leave_if_held_up(code: int) -> None:
     """End the process where a thread would hold it up: looking up a host may hang for half a minute."""
+    import threading
+
     if all(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         return
     for stream in (sys.stdout, sys.stderr):

@@ -92,6 +92,19 @@ _NO_WAY_THROUGH = frozenset(
     }
 )
 
+# Outcomes that are nothing but what reads showed.
+_FROM_READS = frozenset(
+    {
+        Verdict.FLAT,
+        Verdict.NOTHING_OPEN,
+        Verdict.FLAT_ORDERS_NOT_CHECKED,
+        Verdict.ORDERS_WORKING,
+        Verdict.REVERSED,
+        Verdict.REVERSE_WORKING,
+        Verdict.REVERSE_MISMATCH,
+    }
+)
+
 _NEXT_STEPS = {
     Verdict.OVERFILLED: "Flatten that instrument with Any side.",
     Verdict.STILL_OPEN: "Flatten again, or in NinjaTrader.",
@@ -260,17 +273,27 @@ def outcome_lines(outcome: Outcome, *, is_practice: bool) -> tuple[str, ...]:
     if outcome.ticket is not None:
         lines.append(_reverse_line(outcome, outcome.ticket))
     lines.extend(_fate_lines(outcome, is_practice=is_practice))
-    lines.append(_NEXT_STEPS.get(outcome.verdict, ""))
+    if outcome.verdict is Verdict.REFUSED:
+        lines.append(_refused_line(outcome, is_practice=is_practice))
+    lines.append(_next_step(outcome))
     lines.append(timings_text(outcome.timings))
     return tuple(line for line in lines if line)
 
 
+def _next_step(outcome: Outcome) -> str:
+    """What to do now. "Safe to press again" only where no other press is in flight and all was as read."""
+    cause = None if outcome.reason is None else outcome.reason.cause
+    if outcome.verdict is Verdict.NOT_SENT and cause is Cause.LOCKED:
+        return "This press sent nothing. Wait for the outcome of the other one."
+    if outcome.verdict is Verdict.NOT_SENT and cause is Cause.NOT_AS_READ:
+        return "This press sent nothing. Look at the position first."
+    return _NEXT_STEPS.get(outcome.verdict, "")
+
+
 def _authority(outcome: Outcome, *, is_practice: bool) -> str:
     """Who says so, how far the orders were checked, and what is open elsewhere."""
-    if outcome.verdict in {Verdict.NOT_SENT, Verdict.REFUSED}:
+    if not was_read(outcome):
         return ""
-    if outcome.verdict is Verdict.UNKNOWN and not outcome.fates:
-        return ""  # of an earlier run: nobody has read anything for it
     parts = [holder(is_practice=is_practice)]
     checked, needed = outcome.orders_checked
     if needed:
@@ -278,6 +301,24 @@ def _authority(outcome: Outcome, *, is_practice: bool) -> str:
     if outcome.elsewhere_open:
         parts.append(f"elsewhere {outcome.elsewhere_open} open")
     return " · ".join(parts)
+
+
+def was_read(outcome: Outcome) -> bool:
+    """Whether anything in the outcome comes from a read made after the press."""
+    return (
+        outcome.verdict in _FROM_READS
+        or outcome.elsewhere_open is not None
+        or any(fate.still_open or fate.working_orders for fate in outcome.fates)
+    )
+
+
+def _refused_line(outcome: Outcome, *, is_practice: bool) -> str:
+    """What the read after a refusal showed, or that there was none."""
+    if any(fate.still_open for fate in outcome.fates):
+        return ""  # told row by row
+    if was_read(outcome):
+        return shows_text((), is_practice=is_practice)
+    return "the positions could not be read afterwards"
 
 
 def _reverse_line(outcome: Outcome, ticket: ReverseTicket) -> str:
@@ -298,10 +339,13 @@ def _fate_lines(outcome: Outcome, *, is_practice: bool) -> list[str]:
         return _facts_of(outcome.fates[0], is_practice=is_practice)
     well = [fate for fate in outcome.fates if fate.verdict in {Verdict.FLAT, Verdict.NOTHING_OPEN}]
     quiet = [fate for fate in outcome.fates if not fate.takes_headline]
+    away = [
+        fate for fate in outcome.fates if fate.reason is not None and fate.reason.cause is Cause.NOT_CONNECTED
+    ]
     lines = []
-    if well and quiet:
-        told = len(outcome.fates) - len(quiet)
-        lines.append(f"{len(well)} flat of {told} connected · {len(quiet)} not connected, cannot tell")
+    if well and away:
+        told = len(outcome.fates) - len(away)
+        lines.append(f"{len(well)} flat of {told} connected · {len(away)} not connected, cannot tell")
     elif well:
         lines.append(f"{len(well)} flat")
     for fate in outcome.fates:

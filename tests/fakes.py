@@ -180,7 +180,7 @@ class FakeGateway:
         if self.on_flatten is not None:
             return self.on_flatten(self, scope)
         closed, self.open = self.open, []
-        return self.receipt(closed, ("id-1", "id-2"))
+        return self.receipt(closed, ("id-1", "id-2") if closed else ())
 
     async def reverse(self, ticket: ReverseTicket) -> Receipt:
         """Send it; without a script the new position is there at once."""

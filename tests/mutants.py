@@ -348,8 +348,8 @@ MUTANTS = (
     Mutant(
         "only no position with proof is nothing open",
         "trading/flatten.py",
-        "if proved.verdict is Verdict.NOTHING_OPEN:",
-        "if proved.verdict is not Verdict.NOTHING_OPEN:",
+        "if proved.verdict in _PROVED:",
+        "if proved.verdict not in _PROVED:",
         _FLATTEN,
     ),
     Mutant(

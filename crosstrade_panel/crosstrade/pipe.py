@@ -143,7 +143,9 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Close: a goodbye when idle, a reset in the middle of an exchange."""
         if self.mid_exchange:
             self.reset()
-        else:
+        elif (
+            not self._connected.is_closing()
+        ):  # Python 3.11.2's TLS transport does not survive a second close
             self._connected.close()
         # A peer that does not answer the goodbye is not waited for.
         with contextlib.suppress(TimeoutError):

@@ -196,6 +196,13 @@ def _says_failure(answer: Object) -> bool:
     )
 
 
+def _says_neither(answer: Object) -> bool:
+    """Whether `success` is something that is neither yes nor no, and no `error` explains it."""
+    said = [level.get("success") for level in _levels(answer)]
+    odd = any(each is not None and not isinstance(each, bool) for each in said)
+    return odd and not any(level.get("error") for level in _levels(answer))
+
+
 def _says_success(answer: Object) -> bool:
     return any(level.get("success") is True for level in _levels(answer))
 
@@ -300,6 +307,8 @@ def _read_accepted(answer: Answer) -> Receipt:
         fields = _fields(decoded)
     except UnreadableError as error:
         raise _unknown(answer, _reason(answer, Cause.UNREADABLE)) from error
+    if _says_neither(fields):
+        raise _unknown(answer, _reason(answer, Cause.SAYS_NOTHING), _receipt(answer, fields))
     if _says_failure(fields):
         # Both at once contradict each other: it may well have acted.
         if _reports_work(fields) or _says_success(fields):

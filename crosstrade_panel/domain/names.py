@@ -49,9 +49,13 @@ def is_name(text: object) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def fold(name: str) -> str:
-    """The form in which two account names are compared; the API compares them without regard to case."""
-    return name.casefold()
+    """The form in which two account names are compared; the API compares them without regard to case.
+
+    Spaces count as one, and none at the ends: two names that look the same are never proof of two accounts.
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _TICK_SIZES = {
 }
 
 _PRICE = re.compile(r"\d{1,12}(?:[.,]\d{1,12})?")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+")
 _QUANTITY = re.compile(r"\d{1,9}")
 
 
@@ -73,6 +74,11 @@ def read_price(text: str) -> Decimal:
         ScopeError: not one plain positive number.
     """
     typed = text.strip()
+    if _THOUSANDS.fullmatch(typed) and typed.isascii():
+        # A price a thousand times too low would execute at once.
+        whole, decimal = typed.replace(",", ""), typed.replace(",", ".", 1)
+        message = f"{text!r} may mean {whole} or {decimal}: type the one that is meant, without a comma"
+        raise ScopeError(message)
     if _PRICE.fullmatch(typed) and typed.isascii():
         price = Decimal(typed.replace(",", "."))
         if price > 0:

@@ -109,15 +109,20 @@ class SqliteJournal:
             [],
         )
 
-    def presses_elsewhere(self, within_s: float = 20.0) -> "Future[list[PressRecord]]":
-        """What other living processes pressed within the last seconds, ended or not, newest first."""
+    def presses_elsewhere(
+        self, within_s: float = 20.0, and_mine: str | None = None
+    ) -> "Future[list[PressRecord]]":
+        """What other living processes pressed within the last seconds, ended or not, newest first.
+
+        `and_mine` names a press of this process to be listed too, so that its `seq` can be compared.
+        """
         me = this_process()
         since_s = time.monotonic() - within_s
         return self._ask(
             lambda connection: [
                 press
                 for press in journal_view.since(connection, me.boot, since_s)
-                if press.owner_alive and press.owner != me
+                if press.owner_alive and (press.owner != me or press.press_id == and_mine)
             ],
             [],
         )

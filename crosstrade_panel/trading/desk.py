@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import Scope, account_of
@@ -21,13 +22,16 @@ from crosstrade_panel.trading.watch import Watch
 
 _log = logging.getLogger(__name__)
 
+AfterIntent: TypeAlias = "Callable[[Desk, Press, Future[bool]], Awaitable[None]]"
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One server with one token, and everything a press against it needs.
 
     `has_past`: reads were made before the press, so that accounts seen earlier count (the window; the command
-    line has none). `on_change` is called after every change of a press and must not raise.
+    line has none). `on_change` is called after every change of a press and must not raise. `after_intent` is
+    awaited between the intent (its future is handed on) and the sending; NotSentError from it forbids that.
     """
 
     gateway: Gateway
@@ -38,6 +42,7 @@ class Desk:
     pace: Pace
     on_change: PressListener
     has_past: bool = True
+    after_intent: "AfterIntent | None" = None
 
     async def carry_out(self, press: Press, work: Coroutine[None, None, Outcome]) -> Outcome:
         """Run one press to its outcome, whatever happens. Never raises anything but a cancellation."""
@@ -49,6 +54,8 @@ class Desk:
                 press.may_have_left = False
             self.close(press, self._broken_off(press, Cause.INTERRUPTED))
             raise
+        except NotSentError as error:  # forbidden after the intent
+            outcome = self.not_sent(press, error.reason)
         except Exception:  # noqa: BLE001 - whatever it is: a press that may have left is UNKNOWN, no traceback
             _log.exception("a press failed in a way that is not foreseen")
             outcome = self._broken_off(press, Cause.INTERNAL)
@@ -64,6 +71,8 @@ class Desk:
             self.record.note(press, "journal late")
         elif written.cancelled() or written.exception() is not None or not written.result():
             press.notes.append("journal off")
+        if self.after_intent is not None:
+            await self.after_intent(self, press, written)
 
     async def _wait_for(self, written: "Future[bool]") -> None:
         """Wait 20 ms at most. Not by `wrap_future`: its giving up would cancel the journal's own future."""
@@ -150,11 +159,13 @@ class Desk:
     def refused(self, press: Press, reason: Reason, read: PositionsRead | None) -> Outcome:
         """The server said no; what is open all the same is shown."""
         rows = () if read is None else in_scope(press.scope, read.positions)
+        is_whole = read is not None and read.flaws.everything is None
         return Outcome(
             Verdict.REFUSED,
             self.clock.now(),
             fates=fates_of(press.scope, Verdict.REFUSED, rows, reason),
             reason=reason,
+            elsewhere_open=len(read.positions) - len(rows) if read is not None and is_whole else None,
         )
 
     def not_sent(self, press: Press, reason: Reason) -> Outcome:

@@ -305,11 +305,13 @@ class FlattenProof:
 
     def _was_nothing_open(self, account: _Account) -> bool:
         """Whether it is known that there was nothing to close."""
-        if self._case.nothing_to_close:
-            return True
+        receipt = self._case.receipt
         if account.watched or account.closed:
             return False
-        receipt = self._case.receipt
+        if receipt is not None and receipt.order_ids and not receipt.closed_positions:
+            return False  # something was cancelled, and no row says where
+        if self._case.nothing_to_close:
+            return True
         reported_none = receipt is not None and receipt.closed_positions is not None
         return reported_none or (account.before is not None and account.key in self._case.fresh)
 

@@ -28,8 +28,8 @@ class Flatten:
     async def _run(self, press: Press) -> Outcome:
         desk = self._desk
         picture = desk.watch.picture()
+        await desk.note_intent(press)  # may enter presses of other processes in the book
         reverse_until = desk.book.flatten_lock(press.scope, press.began_at).reverse_may_enter_until
-        await desk.note_intent(press)
         try:
             receipt = await self._send(press)
         except NotSentError as error:
@@ -38,7 +38,7 @@ class Flatten:
         except RefusedError as error:
             desk.record.failure(press, "refused", error.reason)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
-            return await self._refused(press, picture, error)
+            return await self._refused(press, picture, error, reverse_until)
         except UnknownOutcomeError as error:
             desk.record.failure(press, "unknown", error.reason)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
@@ -121,13 +121,15 @@ class Flatten:
         until = case.prove_from + pace.second_read_s + pace.stretch_s
         return await self._desk.verify(press, FlattenProof(case, Evidence(earliest)), until=until)
 
-    async def _refused(self, press: Press, picture: Picture, error: RefusedError) -> Outcome:
+    async def _refused(
+        self, press: Press, picture: Picture, error: RefusedError, until: float | None
+    ) -> Outcome:
         """The state is read all the same; "no position" with proof is as good as nothing open."""
         if error.reason.cause is not Cause.NO_POSITION:
             return self._desk.refused(press, error.reason, await self._desk.look(press))
-        case = self._case(press, picture, nothing_to_close=True)
+        case = self._case(press, picture, nothing_to_close=True, until=until)
         proved = await self._verify(press, case, Phase.VERIFYING)
-        if proved.verdict is Verdict.NOTHING_OPEN:
+        if proved.verdict in _PROVED:
             return proved
         fates = tuple(
             Fate(fate.account, Verdict.REFUSED, still_open=fate.still_open, reason=error.reason)

@@ -91,12 +91,16 @@ _KEPT = 50
 
 
 class PressBook:
-    """All presses of this program since its start, and those that an earlier one left open."""
+    """All presses of this program since its start, and those that an earlier one left open.
+
+    `elsewhere`: what other living processes pressed lately. It locks like one's own; the outcome is theirs.
+    """
 
     def __init__(self, pace: Pace) -> None:
         """Start empty."""
         self._pace = pace
         self._presses: list[Press] = []
+        self.elsewhere: tuple[Press, ...] = ()
 
     @property
     def presses(self) -> tuple[Press, ...]:
@@ -127,7 +131,7 @@ class PressBook:
         """Whether a flatten of that scope may go out."""
         lock, overlaps = Lock.FREE, False
         until: float | None = None
-        for press in self._presses:
+        for press in (*self._presses, *self.elsewhere):
             if press.is_reverse:
                 tail = self._reverse_tail(press, now)
                 if tail is not None and overlap(scope, press.scope):
@@ -148,7 +152,7 @@ class PressBook:
             press.is_unresolved
             or now < press.began_at + self._pace.least_lock_s
             or (press.is_reverse and self._is_doubtful(press) and now < self._reverse_end(press))
-            for press in self._presses
+            for press in (*self._presses, *self.elsewhere)
             if overlap(pair, press.scope)
         )
 

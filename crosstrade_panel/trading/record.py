@@ -18,7 +18,7 @@ class Record:
         """Write to that journal."""
         self._journal = journal
         self._clock = clock
-        self._origin = origin
+        self.origin = origin
         self._is_practice = is_practice
 
     @property
@@ -33,7 +33,7 @@ class Record:
             "account": account_of(press.scope),
             "instrument": press.scope.instrument,
             "side": None if press.scope.side is None else press.scope.side.value,
-            "origin": self._origin,
+            "origin": self.origin,
             "practice": self._is_practice,
         }
         if press.ticket is not None:

@@ -108,13 +108,14 @@ class ReverseProof:
         return kind.needs_limit_price or kind.needs_stop_price
 
     def _may_still_enter(self, last: Look, orders: OrdersRead | None) -> bool:
-        """Whether the reverse may not be through: an old read, no answer, a resting entry not looked for."""
+        """Whether the reverse may not be through: an old read, no answer, an entry not looked for."""
         ended_at = self.evidence.ended_at
         if ended_at is not None and last.stamp.sent_at < ended_at - self._case.recent_s:
             return True
         if self._case.doubt is not None:
             return self._rests or not last.blocking or not self._old_side_is_gone(last)
-        return self._rests and orders is None and self._old_side_is_gone(last)
+        not_looked_for = orders is None and (self._rests or not last.blocking)
+        return not_looked_for and self._old_side_is_gone(last)
 
     def _not_read_twice(self, run: list[Look]) -> tuple[Verdict, Reason]:
         absence = None if self.evidence.listing is None else self.evidence.absence(self._pair.account)

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from crosstrade_panel import cli, cli_output, cli_press, cli_session
+from crosstrade_panel.cli_press import Attempt
 from crosstrade_panel.crosstrade.address import parse_base_url
-from crosstrade_panel.domain.outcome import Verdict
+from crosstrade_panel.domain.outcome import Cause, Verdict
 from crosstrade_panel.server_choice import ServerChoice
+from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.log import LogFile, end_log
 from crosstrade_panel.trading.flatten import Flatten
 from tests.contract_server import (
@@ -274,9 +276,14 @@ def test_a_press_is_journalled_step_by_step(
 
 
 def test_a_journal_that_cannot_be_opened_never_stops_a_flatten(
-    run: "Run", server: ContractServer, home: Path, announce_log: "AnnounceLog"
+    run: "Run",
+    server: ContractServer,
+    home: Path,
+    announce_log: "AnnounceLog",
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     announce_log("the journal is off")
+    monkeypatch.setenv("CROSSTRADE_PANEL_PACE", "1")  # it is given 20 ms to find that out
     home.mkdir()
     (home / "data").write_text("in the way", encoding="utf-8")
     done = run(*NARROW, "--base-url", server.base_url)
@@ -476,20 +483,102 @@ def test_what_one_read_shows_is_said_as_such(run: "Run", server: ContractServer)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_second_signal_ends_it_at_once(
+def test_no_further_signal_breaks_a_press_that_may_have_left(
     run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def stubborn(_self: Flatten, press: Any) -> None:
+    async def stubborn(self: Flatten, press: Any) -> None:
         press.may_have_left = True
         try:
             signal.raise_signal(signal.SIGINT)
             await asyncio.sleep(60)
         finally:
             signal.raise_signal(signal.SIGTERM)
+            press.notes.append("closed in peace")
+            self._desk.on_change(press)
+
+    real = Attempt._end
+
+    def interrupted(self: Attempt, cause: Cause) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(self, cause)
 
     monkeypatch.setattr(Flatten, "__call__", stubborn)
+    monkeypatch.setattr(Attempt, "_end", interrupted)
     done = run(*NARROW, "--json", "--base-url", server.base_url)
     assert (done.json["outcome"], done.code) == ("unknown", 5)
+    assert "closed in peace" in done.err
+    signal.raise_signal(signal.SIGINT)  # and until the process ends
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_second_signal_before_sending_ends_it_at_once_and_a_third_is_ignored(
+    run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stubborn(self: Flatten, _press: Any) -> None:
+        loop = asyncio.get_running_loop()
+        signal.raise_signal(signal.SIGINT)
+        loop.call_later(0.01, signal.raise_signal, signal.SIGTERM)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(60)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+
+    real = Attempt._end
+
+    def interrupted(self: Attempt, cause: Cause) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(self, cause)
+
+    monkeypatch.setattr(Flatten, "__call__", stubborn)
+    monkeypatch.setattr(Attempt, "_end", interrupted)
+    done = run(*NARROW, "--json", "--base-url", server.base_url)
+    assert (done.json["outcome"], done.code) == ("not_sent", 4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_first_signal_on_top_of_a_failure_does_not_lose_the_truth(
+    run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch, announce_log: "AnnounceLog"
+) -> None:
+    async def broken(_self: Flatten, press: Any) -> None:
+        press.may_have_left = True
+        raise RuntimeError("made up")
+
+    real = Attempt._end
+
+    def interrupted(self: Attempt, cause: Cause) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(self, cause)
+
+    announce_log("not foreseen")
+    monkeypatch.setattr(Flatten, "__call__", broken)
+    monkeypatch.setattr(Attempt, "_end", interrupted)
+    done = run(*NARROW, "--json", "--base-url", server.base_url)
+    assert (done.json["outcome"], done.code) == ("unknown", 5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_signal_between_the_press_and_its_report_changes_nothing(
+    run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    real = Attempt._tell
+
+    def late(self: Attempt) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            signal.raise_signal(signal.SIGINT)
+            real(self)
+
+    monkeypatch.setattr(Attempt, "_tell", late)
+    monkeypatch.setattr(SqliteJournal, "close", interrupted)
+    done = run(*NARROW, "--json", "--base-url", server.base_url)
+    assert (done.json["outcome"], done.code) == ("flat", 0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -509,7 +598,6 @@ def test_a_signal_that_the_parent_had_ignored_stays_ignored(
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_in_a_thread_that_sees_no_signals_it_works_all_the_same(server: ContractServer) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,40 @@ def test_a_signal_during_a_hang_is_unknown_and_is_journalled(
     assert "Traceback" not in err
     assert len(server.presses) == 1
     assert [(kind, facts.get("verdict")) for _, kind, facts in journal()][-1] == ("outcome", "unknown")
+
+
+@on_posix
+def test_ctrl_c_held_down_is_unknown_and_told_once(server: ContractServer, program: Program) -> None:
+    server.rule("flatten", Hang())
+    with subprocess.Popen(
+        program(*NARROW, "--base-url", server.base_url, "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert server.wait_for(lambda: any(call.acted for call in server.presses), 30)
+        with pytest.raises(subprocess.TimeoutExpired):  # else it ended without being asked
+            running.wait(0.01)
+        while running.poll() is None:
+            running.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(0.001)
+        out, err = running.communicate(timeout=20)
+    assert (running.returncode, json.loads(out)["outcome"]) == (5, "unknown")
+    assert "Traceback" not in err
+
+
+def test_of_two_reverses_at_once_one_leaves(server: ContractServer, program: Program) -> None:
+    server.api.entry_s = 0.2
+    reverse = ["reverse", "--account", "Sim101", "--instrument", "MES 12-25", "--side", "short", "--json"]
+    running = [
+        subprocess.Popen(program(*reverse, "--base-url", server.base_url), stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    assert sorted(process.returncode for process in running) == [0, 4]
+    assert sorted(one["outcome"] for one in said) == ["not_sent", "reversed"]
+    assert len(server.presses) == 1
 
 
 @on_posix

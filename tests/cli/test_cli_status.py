@@ -65,10 +65,13 @@ def test_positions_of_an_account_that_is_not_listed_are_shown_all_the_same(
     assert "Sim101: Short 2 MES 12-25 at 6000.25, market 6000.25, 0.00" in done.out
 
 
-def test_no_accounts_is_said(run: "Run", server: ContractServer) -> None:
-    server.set_accounts()
+def test_an_empty_listing_is_no_status(run: "Run", server: ContractServer) -> None:
+    server.set_accounts()  # as an add-on does that is offline
     server.set_positions()
-    assert "no accounts listed" in run("status", "--base-url", server.base_url).out
+    done = run("status", "--json", "--base-url", server.base_url)
+    assert (done.code, done.json["clean"]) == (5, False)
+    assert "no accounts were listed" in done.json["detail"]
+    assert run("status", "--base-url", server.base_url).out.startswith("CANNOT TELL: ")
 
 
 @pytest.mark.parametrize(

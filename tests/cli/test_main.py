@@ -96,6 +96,33 @@ def test_ctrl_c_while_the_command_line_loads_is_not_sent(monkeypatch: pytest.Mon
     assert main.main() == 4
 
 
+_LOST_CTRL_C = """
+import signal, sys
+from crosstrade_panel.main import main
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "crosstrade_panel.cli":
+            Dying()
+
+class Dying:
+    def __del__(self):  # where Python prints an exception and goes on
+        signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["crosstrade-panel", "flatten", "--everything"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_no_ctrl_c_while_the_command_line_loads_is_lost_or_shown_as_a_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LOST_CTRL_C], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (4, "", "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a program can be without a screen")
 def test_without_a_display_it_says_so_and_offers_the_command_line(process: "Run") -> None:
     done = process("--practice", **NO_SCREEN)

@@ -665,3 +665,13 @@ def test_a_pause_is_no_part_of_any_other_answer() -> None:
 )
 def test_some_statuses_need_no_body(status: int, *, decides: bool) -> None:
     assert wire.decides_alone(status) is decides
+
+
+@pytest.mark.parametrize("said", ["true", 1, 0, "no", [], {}])
+def test_a_success_that_is_neither_yes_nor_no_is_unknown(said: object) -> None:
+    body = json.dumps({"success": said, "orderIds": ["a"], "closedPositions": []}).encode()
+    with pytest.raises(UnknownOutcomeError) as caught:
+        wire.read_receipt(wire.Answer(200, body, 1.0, 2.0))
+    assert caught.value.reason.cause is Cause.SAYS_NOTHING
+    assert caught.value.receipt is not None
+    assert caught.value.receipt.order_ids == ("a",)

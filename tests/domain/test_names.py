@@ -148,3 +148,9 @@ def test_sameness_does_not_depend_on_the_order_and_what_is_the_same_may_be_the_s
     assert same_instrument(one, other) == same_instrument(other, one)
     assert may_be_same_instrument(one, other) == may_be_same_instrument(other, one)
     assert may_be_same_instrument(one, other) or not same_instrument(one, other)
+
+
+@pytest.mark.parametrize("other", ["SIM101", "Sim101 ", " Sim101", "Sim\uff11\uff10\uff11"])
+def test_names_that_look_the_same_are_the_same_account(other: str) -> None:
+    assert fold(other) == fold("Sim101")
+    assert fold("Apex  1") == fold("Apex 1") != fold("Apex1")

@@ -105,3 +105,14 @@ def test_a_quantity_is_read_and_tick_sizes_are_known_by_root() -> None:
     assert read_quantity(" 12 ") == 12
     assert tick_size_of("ESZ25") == Decimal("0.25")
     assert tick_size_of("AAPL") is None
+
+
+@pytest.mark.parametrize("text", ["20,000", "5,780", "1,234,567"])
+def test_a_comma_that_may_part_thousands_is_refused_before_it_costs_a_fill(text: str) -> None:
+    with pytest.raises(ScopeError, match=text.replace(",", "")):
+        read_price(text)
+
+
+def test_a_comma_before_three_digits_after_a_zero_is_a_decimal_comma() -> None:
+    assert read_price("0,125") == Decimal("0.125")
+    assert read_price("5780,25") == Decimal("5780.25")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 
+from crosstrade_panel import app
 from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.trading.ports import EntryKind
 from crosstrade_panel.ui.view import Gesture, Look
@@ -106,3 +107,60 @@ def test_a_session_that_ends_while_a_press_is_on_its_way_is_not_held_up_and_the_
     [press] = journal.recent().result(5)
     assert press.verdict == "unknown"
     assert journal.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+async def test_a_press_of_another_living_process_locks_the_window_and_a_dead_ones_does_not(
+    qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember_sim101(home_of_its_own)
+    with ContractServer() as server:
+        monkeypatch.setenv("XTRADE_TOKEN", server.token)
+        server.rule("flatten", Hang(act=False), times=1)
+        async with running(qapp, base_url=server.base_url) as panel:
+            await panel.is_read()
+            command = ["flatten", "--account", "Sim101", "--base-url", server.base_url]
+            other = subprocess.Popen(  # noqa: ASYNC220 - waits for nothing
+                [sys.executable, "-m", "crosstrade_panel", *command]
+            )
+            try:
+                await until(lambda: panel.flatten.look is Look.LOCKED, "the lock of another process")
+                assert panel.reverse.look is not Look.READY
+                await panel.click(panel.flatten)
+                await until(lambda: panel.flatten.face.gesture is Gesture.HOLD, "AGAIN, by hold")
+            finally:
+                other.send_signal(signal.SIGKILL)
+                other.wait(10)
+            await until(lambda: panel.flatten.face.gesture is Gesture.CLICK, "an ordinary button again")
+        assert len([call for call in server.log if call.method == "POST"]) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+async def test_of_two_reverses_at_once_the_windows_gives_way_at_the_last_step(
+    qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the look in the background has not seen the other one yet."""
+    remember_sim101(home_of_its_own)
+    monkeypatch.setattr(app, "_ELSEWHERE_S", 3600.0)
+    with ContractServer() as server:
+        monkeypatch.setenv("XTRADE_TOKEN", server.token)
+        server.rule("reverse", Hang(act=False))
+        async with running(qapp, base_url=server.base_url) as panel:
+            await panel.is_read()
+            account, instrument = "Sim101", "MES 12-25"
+            await panel.choose(account, instrument)
+            await until(lambda: panel.reverse.look is Look.READY, "REVERSE, ready")
+            pair = ["--account", account, "--instrument", instrument, "--side", "short"]
+            other = subprocess.Popen(  # noqa: ASYNC220 - waits for nothing
+                [sys.executable, "-m", "crosstrade_panel", "reverse", *pair, "--base-url", server.base_url]
+            )
+            try:
+                await until(lambda: server.presses, "the other one's request")
+                await panel.hold(panel.reverse)
+                said = await panel.says("NOT SENT ")
+                assert "another press of this scope is in flight" in said.lower()
+                assert "safe" not in said
+            finally:
+                other.send_signal(signal.SIGKILL)
+                other.wait(10)
+        assert len(server.presses) == 1

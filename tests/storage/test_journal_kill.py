@@ -91,6 +91,9 @@ def test_a_living_process_is_elsewhere_and_a_dead_one_left_its_press_open(path: 
         assert press.press_id == "theirs"
         assert press.owner.pid == process.pid
         assert press.owner_alive
+        both = journal.presses_elsewhere(and_mine="mine").result(SOON_S)
+        assert [each.press_id for each in both] == ["theirs", "mine"]
+        assert both[0].seq > both[1].seq
         assert journal.open_presses().result(SOON_S) == []
         assert journal.presses_elsewhere(within_s=0.0).result(SOON_S) == []
 

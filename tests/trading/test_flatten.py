@@ -210,6 +210,43 @@ async def test_no_position_with_proof_is_nothing_open_and_without_it_refused(
     assert outcome.elsewhere_open == 0
 
 
+NO_POSITION = RefusedError(
+    Reason(Cause.NO_POSITION, "No position found", 400), sent_at=1000.0, answered_at=1000.01
+)
+
+
+async def test_no_position_while_a_reverse_may_still_enter_is_read_on_until_it_cannot(
+    make_panel: Make,
+) -> None:
+    gateway = FakeGateway(on_flatten=raising(NO_POSITION))
+    panel = make_panel(gateway)
+    await panel.look()
+    panel.reverse_press(ReverseTicket("Sim101", "MES 12-25", Side.SHORT, 2)).phase = Phase.VERIFYING
+    asyncio.get_running_loop().call_later(4.0, gateway.open.append, position(side=Side.LONG))
+    outcome = await flatten(panel, OneAccount("Sim101"))
+    assert outcome.verdict is Verdict.REFUSED
+    assert outcome.fates[0].still_open == (position(side=Side.LONG),)
+
+
+async def test_no_position_where_one_was_read_before_is_flat_and_its_orders_are_looked_at(
+    make_panel: Make,
+) -> None:
+    gateway = FakeGateway(open=[position()], working={"Sim101": [order()]}, on_flatten=raising(NO_POSITION))
+    panel = make_panel(gateway)
+    await panel.look()
+    gateway.open.clear()  # the target was hit in this moment; the stop still works
+    outcome = await flatten(panel, OneAccount("Sim101"))
+    assert outcome.verdict is Verdict.ORDERS_WORKING
+
+
+async def test_cancelled_orders_without_a_closed_position_are_not_nothing_open(make_panel: Make) -> None:
+    gateway = FakeGateway(working={"Sim101": [order()]})
+    gateway.on_flatten = lambda each, _: each.receipt([], ("id-1",))
+    panel = make_panel(gateway)
+    await panel.look()
+    assert (await flatten(panel, OneAccount("Sim101"))).verdict is Verdict.ORDERS_WORKING
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 async def test_a_lost_answer_is_unknown_until_two_reads_prove_flat(make_panel: Make, scope: Scope) -> None:
     panel = make_panel(FakeGateway(open=[position()], on_flatten=doubt_after(close_all)))

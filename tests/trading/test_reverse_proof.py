@@ -103,9 +103,14 @@ def test_nothing_read_is_not_proved_and_after_doubt_unknown() -> None:
 
 
 def test_another_size_another_side_or_a_second_row_is_a_mismatch_at_the_end_only() -> None:
-    for rows in ((position(side=Side.LONG, quantity=1),), (OLD,), (NEW, position(instrument="MES")), ()):
+    for rows in ((position(side=Side.LONG, quantity=1),), (OLD,), (NEW, position(instrument="MES"))):
         assert told(proof(*twice(*rows)).judge(final=False)) == (Verdict.NOT_PROVED, False)
         assert told(proof(*twice(*rows)).judge(final=True)) == (Verdict.REVERSE_MISMATCH, True)
+
+
+def test_flat_is_a_mismatch_only_where_the_orders_show_that_the_entry_is_gone() -> None:
+    assert told(proof(*twice()).judge(final=True)) == (Verdict.NOT_PROVED, True)
+    assert told(proof(*twice(), orders(0.3)).judge(final=True)) == (Verdict.REVERSE_MISMATCH, True)
 
 
 def test_a_row_that_only_may_be_the_instrument_is_not_the_expected_one() -> None:

@@ -1,0 +1,100 @@
+"""What the trader is told: nothing that was not read, and a next step that does not hurt."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from crosstrade_panel import texts
+from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
+from crosstrade_panel.domain.snapshot import Position
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+ROW = Position("Sim101", "MES 12-25", Side.SHORT, 2)
+
+
+def lines(outcome: Outcome, *, is_practice: bool = False) -> str:
+    return "\n".join(texts.outcome_lines(outcome, is_practice=is_practice))
+
+
+@pytest.mark.parametrize("cause", [Cause.LOCKED, Cause.NOT_AS_READ])
+def test_not_sent_is_not_called_safe_to_press_again_while_something_else_decides(cause: Cause) -> None:
+    told = lines(Outcome(Verdict.NOT_SENT, NOON, reason=Reason(cause)))
+    assert "safe" not in told
+    assert "This press sent nothing." in told
+
+
+def test_not_sent_for_want_of_a_connection_is_safe_to_press_again() -> None:
+    assert "safe to press again" in lines(
+        Outcome(Verdict.NOT_SENT, NOON, reason=Reason(Cause.CONNECT_FAILED))
+    )
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL])
+def test_nobody_is_named_as_the_source_where_nothing_was_read(verdict: Verdict) -> None:
+    fate = Fate("Sim101", verdict)
+    assert "per NinjaTrader" not in lines(Outcome(verdict, NOON, fates=(fate,)))
+    assert "per NinjaTrader" in lines(Outcome(verdict, NOON, fates=(fate,), elsewhere_open=0))
+    seen = Fate("Sim101", verdict, still_open=(ROW,))
+    assert "NinjaTrader shows Short 2 MES 12-25" in lines(Outcome(verdict, NOON, fates=(seen,)))
+
+
+def test_a_refusal_says_what_was_read_afterwards_or_that_nothing_was() -> None:
+    fate = Fate("Sim101", Verdict.REFUSED)
+    assert "could not be read afterwards" in lines(Outcome(Verdict.REFUSED, NOON, fates=(fate,)))
+    read = Outcome(Verdict.REFUSED, NOON, fates=(fate,), elsewhere_open=0)
+    assert "NinjaTrader shows nothing open" in lines(read)
+    shown = Outcome(Verdict.REFUSED, NOON, fates=(Fate("Sim101", Verdict.REFUSED, still_open=(ROW,)),))
+    assert lines(shown).count("shows") == 1
+
+
+def test_accounts_that_are_not_connected_are_never_counted_as_connected() -> None:
+    away = Reason(Cause.NOT_CONNECTED)
+    outcome = Outcome(
+        Verdict.CANNOT_TELL,
+        NOON,
+        scope=EveryAccount(),
+        fates=(
+            Fate("A", Verdict.FLAT),
+            Fate("B", Verdict.CANNOT_TELL, reason=away),
+            Fate("C", Verdict.CANNOT_TELL, reason=away, takes_headline=False),
+        ),
+    )
+    assert "1 flat of 1 connected · 2 not connected, cannot tell" in lines(outcome)
+
+
+def test_in_practice_nobody_real_is_named() -> None:
+    outcome = Outcome(
+        Verdict.REFUSED,
+        NOON,
+        scope=OneAccount("Sim101"),
+        fates=(Fate("Sim101", Verdict.REFUSED, still_open=(ROW,)),),
+        reason=Reason(Cause.SERVER_SAID_NO, "Invalid request"),
+    )
+    told = lines(outcome, is_practice=True)
+    assert "The practice exchange said no" in told
+    assert "CrossTrade" not in told
+    assert "NinjaTrader" not in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.0004, "<1 ms"),
+        (0.038, "38 ms"),
+        (0.9996, "1.0 s"),
+        (1.44, "1.4 s"),
+        (9.96, "10 s"),
+        (119, "119 s"),
+        (180, "3 min"),
+    ],
+)
+def test_durations_are_told_as_one_says_them(seconds: float, told: str) -> None:
+    assert texts.duration(seconds) == told
+
+
+def test_every_cause_and_every_verdict_has_its_words() -> None:
+    for cause in Cause:
+        assert texts.cause_words(cause)
+    for verdict in Verdict:
+        assert texts.verdict_word(verdict)
