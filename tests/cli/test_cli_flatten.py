@@ -288,7 +288,8 @@ def test_a_journal_that_cannot_be_opened_never_stops_a_flatten(
     (home / "data").write_text("in the way", encoding="utf-8")
     done = run(*NARROW, "--base-url", server.base_url)
     assert done.code == 0
-    assert "journal off" in done.err
+    # On a loaded machine the 20 ms end before the journal has found out.
+    assert "journal off" in done.err or "journal late" in done.err
 
 
 def test_practice_says_who_says_so_and_journals_that_it_was_practice(
