@@ -24,7 +24,7 @@ from crosstrade_panel.domain.snapshot import (
     Stamp,
 )
 from crosstrade_panel.domain.ticket import ReverseTicket
-from crosstrade_panel.trading.ports import Entry, EntryKind, ReadFailedError, Receipt
+from crosstrade_panel.trading.ports import Entry, EntryKind, OnDelivered, ReadFailedError, Receipt, Way
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -160,7 +160,11 @@ class FakeGateway:
     flaws: Callable[[Source, int], Flaws] = lambda _source, _number: Flaws()
     epoch: Callable[[Source, int], int | None] = lambda _source, _number: None
     sent: list[Scope | ReverseTicket] = field(default_factory=list)
+    cancelled: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     reads: list[tuple[Source, float]] = field(default_factory=list)
+    ways: tuple[Way, ...] = (Way.REST, Way.REST)
+    renewed: int = 0
+    on_cancel: "Callable[[FakeGateway, str, str | None, str | None], Receipt] | None" = None
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def now(self) -> float:
@@ -173,7 +177,9 @@ class FakeGateway:
             ids, None if closed is None else tuple(closed), "", self.now() - self.latency_s, self.now()
         )
 
-    async def flatten(self, scope: Scope) -> Receipt:
+    async def flatten(
+        self, scope: Scope, way: Way = Way.REST, on_delivered: OnDelivered | None = None
+    ) -> Receipt:
         """Send it; without a script everything is closed at once."""
         self.sent.append(scope)
         await asyncio.sleep(self.latency_s)
@@ -182,7 +188,31 @@ class FakeGateway:
         closed, self.open = self.open, []
         return self.receipt(closed, ("id-1", "id-2") if closed else ())
 
-    async def reverse(self, ticket: ReverseTicket) -> Receipt:
+    async def cancel_order(self, account: str, order_id: str) -> Receipt:
+        """Send it; without a script the order is gone at once."""
+        return await self._cancel(account, None, order_id)
+
+    async def cancel_orders(self, account: str, instrument: str) -> Receipt:
+        """Send it; without a script the pair's orders are gone at once."""
+        return await self._cancel(account, instrument, None)
+
+    async def _cancel(self, account: str, instrument: str | None, order_id: str | None) -> Receipt:
+        self.cancelled.append((account, instrument, order_id))
+        await asyncio.sleep(self.latency_s)
+        if self.on_cancel is not None:
+            return self.on_cancel(self, account, instrument, order_id)
+        orders = self.working.get(account, [])
+        gone = [each for each in orders if instrument == each.instrument or order_id == each.order_id]
+        self.working[account] = [each for each in orders if each not in gone]
+        return self.receipt(None, tuple(each.order_id or "" for each in gone))
+
+    def renew(self) -> None:
+        """Count it."""
+        self.renewed += 1
+
+    async def reverse(
+        self, ticket: ReverseTicket, way: Way = Way.REST, on_delivered: OnDelivered | None = None
+    ) -> Receipt:
         """Send it; without a script the new position is there at once."""
         self.sent.append(ticket)
         await asyncio.sleep(self.latency_s)

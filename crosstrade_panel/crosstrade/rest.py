@@ -26,9 +26,11 @@ from crosstrade_panel.trading.ports import (
     Clock,
     GatewayError,
     NotSentError,
+    OnDelivered,
     ReadFailedError,
     Receipt,
     UnknownOutcomeError,
+    Way,
 )
 
 log = logging.getLogger(__name__)
@@ -159,8 +161,16 @@ class RestGateway:
         doubled = max(pace.read_least_deadline_s, usual) * 2 ** min(self.give_ups_in_a_row, 10)
         return float(min(pace.read_most_deadline_s, doubled))
 
-    async def flatten(self, scope: Scope) -> Receipt:
-        """Close the positions of a scope."""
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """Over one link, and where that never left over the other."""
+        return (Way.REST, Way.REST)
+
+    async def flatten(
+        self, scope: Scope, way: Way = Way.REST, on_delivered: OnDelivered | None = None
+    ) -> Receipt:
+        """Close the positions of a scope. Over HTTP the answer is the first that is heard of a delivery."""
+        del way, on_delivered
         body = wire.flatten_body(scope)
         try:
             is_the_same = wire.scope_of_body(body) == scope
@@ -170,9 +180,25 @@ class RestGateway:
             raise NotSentError(Reason(Cause.SCOPE_CHANGED))
         return await self._press(wire.FLATTEN_PATH, body)
 
-    async def reverse(self, ticket: ReverseTicket) -> Receipt:
+    async def reverse(
+        self, ticket: ReverseTicket, way: Way = Way.REST, on_delivered: OnDelivered | None = None
+    ) -> Receipt:
         """Close the position of a ticket and place its order."""
+        del way, on_delivered
         return await self._press(wire.reverse_path(ticket), wire.reverse_body(ticket))
+
+    async def cancel_order(self, account: str, order_id: str) -> Receipt:
+        """Cancel one order."""
+        return await self._press(wire.cancel_path(account, order_id), b"{}")
+
+    async def cancel_orders(self, account: str, instrument: str) -> Receipt:
+        """Cancel every order of one account in one instrument."""
+        return await self._press(wire.cancel_orders_path(account), wire.cancel_orders_body(instrument))
+
+    def renew(self) -> None:
+        """Replace every idle link, after a sleep of the machine: what they were connected to may be gone."""
+        for link in [link for link in self._links if link.is_idle]:
+            self._discard(link)
 
     async def positions(self) -> PositionsRead:
         """All open positions."""

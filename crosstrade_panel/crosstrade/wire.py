@@ -18,7 +18,15 @@ from crosstrade_panel.crosstrade import untrusted
 from crosstrade_panel.crosstrade.untrusted import Json, Object, UnreadableError
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Reason
-from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side, account_of
+from crosstrade_panel.domain.scope import (
+    EveryAccount,
+    OneAccount,
+    Scope,
+    ScopeError,
+    Side,
+    account_of,
+    require_name,
+)
 from crosstrade_panel.domain.snapshot import (
     Account,
     AccountsRead,
@@ -48,6 +56,7 @@ _ORDER_TYPES = {
     OrderType.STOP_LIMIT: "STOPLIMIT",
 }
 _TIMES_IN_FORCE = {TimeInForce.DAY: "DAY", TimeInForce.GTC: "GTC"}
+_ORDER_GONE = re.compile(r"\balready terminal\b", re.IGNORECASE)
 _NO_POSITION = re.compile(r"\bno (?:open )?positions?\b", re.IGNORECASE)
 # What a press reports to have done. A flatten has the lists, a reverse the one id.
 _DONE_KEYS = ("orderIds", "closedPositions", "orderId")
@@ -145,6 +154,22 @@ def _plain(price: Decimal) -> msgspec.Raw:
 def orders_path(account: str) -> str:
     """The path of the orders of one account, terminal ones left out as far as the server does that."""
     return f"/v1/api/accounts/{quote(account, safe='')}/orders?activeOnly=true"
+
+
+def cancel_path(account: str, order_id: str) -> str:
+    """The path that cancels one order; its body is `{}`."""
+    return f"/v1/api/accounts/{quote(account, safe='')}/orders/{quote(order_id, safe='')}/cancel"
+
+
+def cancel_orders_path(account: str) -> str:
+    """The path that cancels the orders of an account; the body narrows it to an instrument."""
+    return f"/v1/api/accounts/{quote(account, safe='')}/orders/cancel"
+
+
+def cancel_orders_body(instrument: str) -> bytes:
+    """The body that narrows a cancel to one instrument; without it all of the account would be meant."""
+    require_name("instrument", instrument)
+    return msgspec.json.encode({"instrument": instrument})
 
 
 def position_fields(position: Position) -> dict[str, str | int | float | None]:
@@ -322,9 +347,14 @@ def _read_accepted(answer: Answer) -> Receipt:
 def _refused(answer: Answer) -> RefusedError:
     reason = _reason(answer)
     if reason.cause in {Cause.SERVER_SAID_NO, Cause.UNREADABLE}:  # a 400, or a 200 that says no
-        cause = Cause.NO_POSITION if _NO_POSITION.search(reason.said) else Cause.SERVER_SAID_NO
-        reason = Reason(cause, reason.said, reason.status)
+        reason = Reason(_cause_of_words(reason.said), reason.said, reason.status)
     return RefusedError(reason, sent_at=answer.sent_at, answered_at=answer.answered_at)
+
+
+def _cause_of_words(said: str) -> Cause:
+    if _ORDER_GONE.search(said):
+        return Cause.ORDER_GONE
+    return Cause.NO_POSITION if _NO_POSITION.search(said) else Cause.SERVER_SAID_NO
 
 
 def _unknown(answer: Answer, reason: Reason, receipt: Receipt | None = None) -> UnknownOutcomeError:

@@ -96,6 +96,8 @@ class Cause(Enum):
     CONNECT_TIMEOUT = "connect_timeout"
     CERTIFICATE = "certificate"
     NO_LINK = "no_link"
+    PROXY = "proxy"
+    STREAM_NOT_OPEN = "stream_not_open"
     SCOPE_CHANGED = "scope_changed"
     LOCKED = "locked"
     NOT_AS_READ = "not_as_read"
@@ -103,6 +105,7 @@ class Cause(Enum):
     # the server said no
     SERVER_SAID_NO = "server_said_no"
     NO_POSITION = "no_position"
+    ORDER_GONE = "order_gone"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - the name of a cause
     WRONG_PATH = "wrong_path"
     REDIRECTED = "redirected"

@@ -1,6 +1,6 @@
 """What the use cases need from the world outside, and the errors it may answer with."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +26,17 @@ class Receipt:
     warning: str
     sent_at: float
     answered_at: float
+
+
+class Way(Enum):
+    """Over what a press goes out."""
+
+    REST = "rest"
+    STREAM = "stream"
+
+
+OnDelivered: TypeAlias = Callable[[float], None]
+"""Told once, with a monotonic time, when it is known that the request reached the other end."""
 
 
 class GatewayError(Exception):
@@ -63,7 +74,8 @@ class UnknownOutcomeError(GatewayError):
     """Bytes may have left, and no usable answer came.
 
     `receipt` is what an answer reported all the same (half done: ids or closed positions beside a failure).
-    `sent_at` is None when it is not known that the last byte was handed over.
+    `sent_at` is None when it is not known that the last byte was handed over. `late` ends with the answer, if
+    one can still come (over the stream): a receipt or a GatewayError; cancelled when none can any more.
     """
 
     def __init__(
@@ -73,9 +85,11 @@ class UnknownOutcomeError(GatewayError):
         sent_at: float | None = None,
         answered_at: float | None = None,
         receipt: Receipt | None = None,
+        late: "Awaitable[Receipt] | None" = None,
     ) -> None:
-        """Keep the reason, the times and the partial report."""
+        """Keep the reason, the times, the partial report and what may still come."""
         super().__init__(reason)
+        self.late = late
         self.sent_at = sent_at
         self.answered_at = answered_at
         self.receipt = receipt
@@ -92,11 +106,31 @@ class Gateway(Protocol):
     A call that is cancelled gives its link up by reset; so does a press that meets its deadline.
     """
 
-    async def flatten(self, scope: Scope) -> Receipt:
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """Over what a press goes out now, first choice first; the rest is for a flatten that never left.
+
+        A way may be named twice: its second turn is over another link.
+        """
+
+    async def flatten(
+        self, scope: Scope, way: Way = Way.REST, on_delivered: OnDelivered | None = None
+    ) -> Receipt:
         """Close the positions of a scope."""
 
-    async def reverse(self, ticket: ReverseTicket) -> Receipt:
+    async def reverse(
+        self, ticket: ReverseTicket, way: Way = Way.REST, on_delivered: OnDelivered | None = None
+    ) -> Receipt:
         """Close the position of a ticket and place its order; the receipt has the one order id."""
+
+    async def cancel_order(self, account: str, order_id: str) -> Receipt:
+        """Cancel one order; refused with the cause ORDER_GONE where it had ended already."""
+
+    async def cancel_orders(self, account: str, instrument: str) -> Receipt:
+        """Cancel every order of one account in one instrument."""
+
+    def renew(self) -> None:
+        """Begin with new links, after a sleep of the machine; a press under way keeps its own."""
 
     async def positions(self) -> PositionsRead:
         """All open positions."""
