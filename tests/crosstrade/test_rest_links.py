@@ -177,7 +177,7 @@ async def test_a_busy_link_is_relieved_by_a_fresh_one() -> None:
 
 async def test_slow_answers_leave_at_most_three_idle_links() -> None:
     with ContractServer() as server:
-        server.rule("read", cs.ActThenLate(0.1), times=3)
+        server.rule("read", cs.ActThenLate(0.5), times=3)
         async with gateway_to(server, pace=HASTY) as gateway:
             await gateway.warm()
             await asyncio.gather(gateway.positions(), gateway.snapshot())
