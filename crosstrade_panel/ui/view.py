@@ -115,13 +115,56 @@ class PositionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One working order in scope, beneath the positions. `key` as for a position."""
+
+    key: tuple[str, str] | None
+    account: str
+    instrument: str
+    what: str
+    price: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class PreviewView:
-    """What the pickers select just now; `leaves` is what the side leaves out, one click to take it in."""
+    """What the pickers select just now; `leaves` is what the side leaves out, one click to take it in.
+
+    Positions first, then working orders: as many lines as there are, six of them in sight.
+    """
 
     summary: str
     rows: tuple[PositionRow, ...] = ()
+    orders: tuple[OrderRow, ...] = ()
     leaves: str = ""
     is_stale: bool = False
+
+
+class ActionKind(Enum):
+    """What the button in a banner does."""
+
+    FLATTEN = "flatten"
+    CANCEL_ORDERS = "cancel_orders"
+    STOP = "stop"
+    """Stop repeating a flatten that was answered "too many requests"."""
+
+
+@dataclass(frozen=True, slots=True)
+class BannerAction:
+    """The one button of a banner. `lines` say what it does, as exactly as FLATTEN's own.
+
+    `scope` is set for FLATTEN; `order_ids` name the orders of CANCEL n ORDERS. STOP is always a click.
+    """
+
+    kind: ActionKind
+    title: str
+    lines: tuple[str, ...]
+    gesture: Gesture
+    hold_s: float
+    look: Look
+    spoken: str
+    scope: Scope | None = None
+    order_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +176,7 @@ class BannerView:
     title: str
     lines: tuple[str, ...]
     may_acknowledge: bool
+    action: BannerAction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +224,36 @@ class StatusView:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillChoice:
+    """One drill of the practice exchange, for the Practice menu; `group` is a submenu."""
+
+    name: str
+    title: str
+    description: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeView:
+    """What the Practice menu offers; there is none without the embedded exchange."""
+
+    drills: tuple[DrillChoice, ...] = ()
+    armed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """The choice of the stream. `state` is a sentence, empty while REST is used as asked.
+
+    `may_reconnect`: another tool took it over; it comes back only when asked.
+    """
+
+    is_wanted: bool = False
+    state: str = ""
+    may_reconnect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PanelView:
     """The whole window."""
 
@@ -197,5 +271,7 @@ class PanelView:
     banners: tuple[BannerView, ...] = ()
     result: ResultView = field(default_factory=ResultView)
     journal: tuple[JournalRow, ...] = ()
+    practice: PracticeView | None = None
+    stream: StreamView = field(default_factory=StreamView)
     needs_token: bool = False
     token_problem: str = ""
