@@ -17,7 +17,10 @@ def presses_of(records: Iterable[PressRecord], origin: str) -> tuple[Press, ...]
 
     Their times are the system's monotonic seconds, which all processes of one boot share.
     """
-    presses = [_press(record) for record in records if record.origin == origin]
+    # A cancel opens nothing and closes nothing: it locks neither a flatten nor a reverse elsewhere.
+    presses = [
+        _press(record) for record in records if record.origin == origin and record.action != "cancel"
+    ]
     return tuple(sorted(presses, key=lambda press: press.began_at))
 
 

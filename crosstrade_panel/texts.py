@@ -49,7 +49,10 @@ _CAUSES = {
     Cause.CONNECT_TIMEOUT: "CrossTrade could not be reached in time",
     Cause.CERTIFICATE: "the server's certificate is not trusted",
     Cause.NO_LINK: "no link was free",
-    Cause.PROXY: "the proxy of this system cannot be used",
+    Cause.PROXY: (
+        "no connection through the proxy that this system names (only an HTTP proxy can be used; "
+        "use_system_proxy in the settings turns it off)"
+    ),
     Cause.STREAM_NOT_OPEN: "the stream was not open",
     Cause.SCOPE_CHANGED: "the request was not what the button showed",
     Cause.LOCKED: "another press of this scope is in flight",
@@ -81,6 +84,8 @@ _CAUSES = {
     Cause.FLAG_CONTRADICTS: "the account says it is not flat, but lists no position",
     Cause.ALIAS: "the instrument's name may mean another month",
     Cause.READS_DISAGREE: "the reads do not agree",
+    Cause.ORDERS_UNREAD: "the orders could not be read twice",
+    Cause.ORDER_FILLED: "an order was filled before it could be cancelled",
 }
 
 # When the API cannot carry a press, NinjaTrader itself still can.
@@ -227,7 +232,12 @@ def cause_words(cause: Cause, *, is_practice: bool = False) -> str:
 
 def timings_text(timings: Timings) -> str:
     """`sent 2 ms · answered 38 ms · proved 1.4 s`."""
-    steps = (("sent", timings.sent_s), ("answered", timings.answered_s), ("proved", timings.proved_s))
+    steps = (
+        ("sent", timings.sent_s),
+        ("delivered", timings.delivered_s),
+        ("answered", timings.answered_s),
+        ("proved", timings.proved_s),
+    )
     return " · ".join(f"{word} {duration(seconds)}" for word, seconds in steps if seconds is not None)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.scope import Scope
 from crosstrade_panel.domain.snapshot import Order, Position
 from crosstrade_panel.domain.ticket import ReverseTicket
@@ -131,6 +132,8 @@ class Cause(Enum):
     FLAG_CONTRADICTS = "flag_contradicts"
     ALIAS = "alias"
     READS_DISAGREE = "reads_disagree"
+    ORDERS_UNREAD = "orders_unread"
+    ORDER_FILLED = "order_filled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds from the completed gesture: last byte handed to the system, answer read, proof complete."""
+    """Seconds from the completed gesture: last byte handed to the system, answer read, proof complete.
+
+    `delivered_s`: when it was known, before the answer, that the request had reached the other end.
+    """
 
     sent_s: float | None = None
+    delivered_s: float | None = None
     answered_s: float | None = None
     proved_s: float | None = None
 
@@ -157,6 +164,7 @@ class Fate:
     """What became of one account.
 
     `takes_headline` is False for an account that was never connected and held nothing: it is named, no more.
+    `ended_orders`: orders that were to be cancelled and work no more.
     """
 
     account: str
@@ -165,6 +173,7 @@ class Fate:
     working_orders: tuple[Order, ...] = ()
     reason: Reason | None = None
     takes_headline: bool = True
+    ended_orders: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +182,9 @@ class Outcome:
 
     `order_ids` and `closed_positions` are what the server reported, not proof. `elsewhere_open` counts rows
     outside the scope in the last clean read; None when there was none. `at` is the time of the proof, or of
-    the end. `orders_checked` is (accounts whose orders were read, accounts that needed it).
+    the end. `orders_checked` is (accounts whose orders were read, accounts that needed it). `late_s`: how
+    long after the gesture it was found, where the press had another outcome before. `flat_at`: when flat had
+    been proved before something opened again. `cancel`: the orders that were to be cancelled.
     """
 
     verdict: Verdict
@@ -188,6 +199,9 @@ class Outcome:
     timings: Timings = field(default_factory=Timings)
     elsewhere_open: int | None = None
     orders_checked: tuple[int, int] = (0, 0)
+    late_s: float | None = None
+    flat_at: datetime | None = None
+    cancel: ListedOrders | None = None
 
 
 def headline(fates: tuple[Fate, ...]) -> Verdict | None:

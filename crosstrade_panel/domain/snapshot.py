@@ -63,8 +63,11 @@ class Position:
 Pair = tuple[str, str]
 """Account and instrument, both folded."""
 
+ENDED = "Ended"
+"""Our own word for an order in state Unknown whose cancel was answered "already terminal"."""
+
 # NinjaTrader's order states that end an order; in every other one, unknown ones included, it still works.
-TERMINAL_ORDER_STATES = frozenset({"filled", "cancelled", "rejected"})
+TERMINAL_ORDER_STATES = frozenset({"filled", "cancelled", "rejected", ENDED.casefold()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,16 @@ class Order:
     def is_working(self) -> bool:
         """Whether the order may still trade."""
         return self.state is None or self.state.casefold() not in TERMINAL_ORDER_STATES
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether nobody knows its state: it counts as working, until a cancel finds it ended."""
+        return self.state is None or self.state.casefold() == "unknown"
+
+    @property
+    def has_filled(self) -> bool:
+        """Whether any of it was traded."""
+        return bool(self.filled) or (self.state or "").casefold() == "filled"
 
 
 class Source(Enum):

@@ -5,19 +5,31 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from crosstrade_panel.domain.cancel import CancelRequest
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import Scope, account_of
 from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope
-from crosstrade_panel.trading.evidence import Judgement
+from crosstrade_panel.trading.evidence import Judgement, Proof
 from crosstrade_panel.trading.pace import Pace
-from crosstrade_panel.trading.ports import READ_SOURCES, Clock, Gateway, NotSentError, ReadFailedError
+from crosstrade_panel.trading.ports import (
+    READ_SOURCES,
+    Clock,
+    Gateway,
+    NotSentError,
+    ReadFailedError,
+    Receipt,
+    RefusedError,
+    UnknownOutcomeError,
+    Way,
+)
 from crosstrade_panel.trading.press import Phase, Press, PressBook, PressListener
+from crosstrade_panel.trading.reads import FailedRead, Read
 from crosstrade_panel.trading.record import Record
-from crosstrade_panel.trading.verify import FailedRead, Proof, Read, Verification
+from crosstrade_panel.trading.verify import Verification
 from crosstrade_panel.trading.watch import Watch
 
 _log = logging.getLogger(__name__)
@@ -90,19 +102,88 @@ class Desk:
         finally:
             timer.cancel()
 
-    def begin_sending(self, press: Press, attempt: int) -> None:
+    def begin_sending(
+        self, press: Press, attempt: int, way: Way, request: CancelRequest | None = None
+    ) -> None:
         """From here on bytes may have left, until the gateway says that none did."""
-        self.record.attempt(press, attempt)
+        self.record.attempt(press, attempt, way, request)
         press.may_have_left = True
         self.watch.budget.spend(self.clock.monotonic())
+
+    def delivered(self, press: Press, at: float) -> None:
+        """The request is known to have reached the other end."""
+        press.delivered_at = at
+        self.on_change(press)
 
     def change(self, press: Press, phase: Phase) -> None:
         """Move a press on and tell."""
         press.phase = phase
         self.on_change(press)
 
+    def break_silence(self, press: Press) -> asyncio.TimerHandle:
+        """Begin to read where no answer came for a second; the timer is to be cancelled with the answer."""
+        loop = asyncio.get_running_loop()
+        return loop.call_later(self.pace.silence_s, lambda: self.watch.start(self._read_while_silent(press)))
+
+    async def _read_while_silent(self, press: Press) -> None:
+        """Read what is open, until the press is answered or given up. No proof: it may act later yet."""
+        self.watch.begin_verifying()
+        turn = 0
+        try:
+            while press.phase is Phase.SENDING:
+                source = READ_SOURCES[turn % 2]
+                turn += 1
+                try:
+                    read = await self.watch.positions(source)
+                except ReadFailedError as error:
+                    self.record.read(press, FailedRead(source, error.reason))
+                else:
+                    self.record.read(press, read)
+                    press.shows = in_scope(press.scope, read.positions)
+                if press.phase is Phase.SENDING:
+                    self.on_change(press)
+                    await asyncio.sleep(self.pace.background_open_s)
+        finally:
+            self.watch.end_verifying()
+
+    def await_late(self, press: Press, late: "Awaitable[Receipt]") -> None:
+        """An answer can still come: it is recorded, and the press is told by it."""
+        self.watch.start(self._take_late(press, late))
+
+    async def _take_late(self, press: Press, late: "Awaitable[Receipt]") -> None:
+        try:
+            receipt = await late
+        except UnknownOutcomeError as error:
+            self.record.failure(press, "unknown", error.reason)
+        except RefusedError as error:
+            self.record.failure(press, "refused", error.reason)
+            press.answered_at, press.late_reason = error.answered_at, error.reason
+            press.notes.append("late answer")
+            if press.outcome is not None and press.outcome.verdict is Verdict.UNKNOWN:
+                refused = self.refused(press, error.reason, None)
+                self.revise(press, replace(press.outcome, verdict=refused.verdict, reason=error.reason))
+        else:
+            self.record.answer(press, receipt)
+            press.answered_at, press.late_reason = receipt.answered_at, None
+            press.order_ids = receipt.order_ids
+            press.closed_positions = receipt.closed_positions or ()
+            press.notes.append("late answer")
+            if press.proof is not None:
+                press.proof.take_answer(receipt)
+        self.on_change(press)
+
+    def begin_anew(self) -> None:
+        """The machine slept, or the links are others: all proof starts again, with new links."""
+        now = self.clock.monotonic()
+        for press in self.book.presses:
+            if press.proof is not None:
+                press.proof.evidence.begin_anew(now)
+        self.gateway.renew()
+        self.watch.wake()
+
     async def verify(self, press: Press, proof: Proof, *, until: float = float("-inf")) -> Judgement:
         """Read until the proof is complete or the window ends."""
+        press.proof = proof
 
         def on_read(read: Read) -> None:
             self.record.read(press, read)
@@ -179,25 +260,25 @@ class Desk:
 
     def close(self, press: Press, outcome: Outcome) -> Outcome:
         """Give the press its outcome, write it down, and tell."""
-        complete = Outcome(
-            verdict=outcome.verdict,
-            at=outcome.at,
-            fates=outcome.fates,
+        complete = replace(
+            outcome,
             scope=press.scope,
             ticket=press.ticket,
+            cancel=press.cancel,
             order_ids=press.order_ids,
             closed_positions=press.closed_positions,
-            reason=outcome.reason,
-            warning=outcome.warning,
             timings=self._timings(press, outcome),
-            elsewhere_open=outcome.elsewhere_open,
-            orders_checked=outcome.orders_checked,
         )
-        press.outcome = complete
         press.phase = Phase.ENDED
-        press.written = self.record.outcome(press, complete)
-        self.on_change(press)
+        press.ended_at = self.clock.monotonic()
+        self.revise(press, complete)
         return complete
+
+    def revise(self, press: Press, outcome: Outcome) -> None:
+        """Give a press another outcome than it had, write that down too, and tell."""
+        press.outcome = outcome
+        press.written = self.record.outcome(press, outcome)
+        self.on_change(press)
 
     def wall_time(self, at: float) -> datetime:
         """The wall time of a monotonic moment."""
@@ -220,7 +301,12 @@ class Desk:
         def since(at: float | None) -> float | None:
             return None if at is None else max(0.0, at - press.began_at)
 
-        return Timings(since(press.sent_at), since(press.answered_at), outcome.timings.proved_s)
+        return Timings(
+            since(press.sent_at),
+            since(press.delivered_at),
+            since(press.answered_at),
+            outcome.timings.proved_s,
+        )
 
 
 def fates_of(

@@ -3,7 +3,7 @@
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
@@ -16,9 +16,11 @@ from crosstrade_panel.domain.snapshot import (
     Source,
     Stamp,
 )
-from crosstrade_panel.trading.ports import READ_SOURCES
+from crosstrade_panel.trading.ports import READ_SOURCES, Receipt
 
 _NEVER = float("-inf")
+_KEPT_READS = 8
+_KEPT_ORDERS_READS = 4
 
 Blocks: TypeAlias = Callable[[Position], bool]
 """Whether an open row stands in the way of what is to be proved of an account."""
@@ -114,12 +116,24 @@ class Judgement:
     """Why the scope as a whole is not proved, where no single account is to blame."""
 
 
+class Proof(Protocol):
+    """What is to be proved, and the reads so far."""
+
+    evidence: "Evidence"
+
+    def judge(self, *, final: bool) -> Judgement:
+        """What the reads amount to; `final` when no further read will come."""
+
+    def take_answer(self, receipt: Receipt) -> None:
+        """The answer came after all, and late: only what is read from then on proves anything."""
+
+
 @dataclass(slots=True)
 class Evidence:
     """Reads sent after `earliest` (monotonic seconds): the answer of the press, or its sending without one.
 
     `failed`: the endpoints whose last read failed. `names`, `ever_connected`: every account listed since, by
-    folded name. `ended_at`: when the reading ended; None while it goes on.
+    folded name. `ended_at`: when the reading ended; None while it goes on. `beginnings`: it may begin anew.
     """
 
     earliest: float
@@ -129,9 +143,10 @@ class Evidence:
     listing: AccountsRead | None = None
     names: dict[str, str] = field(default_factory=dict)
     ever_connected: set[str] = field(default_factory=set)
-    orders: dict[str, OrdersRead] = field(default_factory=dict)
+    orders: dict[str, list[OrdersRead]] = field(default_factory=dict)
     last_source: Source | None = None
     ended_at: float | None = None
+    beginnings: int = 1
     _listed: dict[str, Account] = field(default_factory=dict)
 
     def add_positions(self, read: PositionsRead) -> None:
@@ -155,7 +170,9 @@ class Evidence:
     def add_orders(self, read: OrdersRead) -> None:
         """Take in the orders of an account; one that is not clean is as good as none."""
         if read.stamp.sent_at >= self.earliest and not read.flaws.spoil(read.account):
-            self.orders[fold(read.account)] = read
+            reads = self.orders.setdefault(fold(read.account), [])
+            insort(reads, read, key=lambda item: item.stamp.sent_at)
+            del reads[:-_KEPT_ORDERS_READS]
 
     def fail(self, source: Source, reason: Reason) -> None:
         """A read of the positions failed."""
@@ -186,8 +203,23 @@ class Evidence:
 
     def orders_since(self, account: str, at: float) -> OrdersRead | None:
         """The newest clean read of an account's orders, if it was sent then or later."""
-        read = self.orders.get(fold(account))
-        return read if read is not None and read.stamp.sent_at >= at else None
+        reads = self.orders.get(fold(account))
+        return reads[-1] if reads and reads[-1].stamp.sent_at >= at else None
+
+    def begin_anew(self, at: float) -> None:
+        """Forget every read: what was sent before then is no evidence any more."""
+        self.beginnings += 1
+        self.earliest = max(self.earliest, at)
+        self.ended_at = None
+        self.reads.clear()
+        self.orders.clear()
+        self.failed.clear()
+        self.listing = self.last_failure = self.last_source = None
+        self._listed = {}
+
+    def forget_old(self) -> None:
+        """Keep the newest reads only: after the outcome they come for hours."""
+        del self.reads[:-_KEPT_READS]
 
     def other_failed(self, source: Source) -> bool:
         """Whether the other endpoint is absent or failed when it was last asked since the press."""

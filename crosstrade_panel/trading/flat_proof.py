@@ -12,6 +12,7 @@ from crosstrade_panel.trading.evidence import Blocks, Evidence, Judgement, Look,
 from crosstrade_panel.trading.ports import Receipt
 from crosstrade_panel.trading.roster import Seen
 
+_MOST_KEPT = 64
 _Rows: TypeAlias = frozenset[tuple[Pair | None, Side | None, int | None]]
 
 
@@ -51,7 +52,7 @@ class _Account:
     closed: tuple[Position, ...]
     sides: dict[Pair, Side] = field(default_factory=dict)
     watched: frozenset[Pair] = frozenset()
-    opposite: dict[int, _Rows] = field(default_factory=dict)
+    opposite: dict[int, tuple[Look, _Rows]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,52 @@ class FlattenProof:
 
     def __init__(self, case: FlattenCase, evidence: Evidence) -> None:
         """Begin with what is known."""
-        self._case = case
         self.evidence = evidence
+        self._take(case)
+
+    def _take(self, case: FlattenCase) -> None:
+        self.case = case
         receipt = case.receipt
         self._closed = () if receipt is None or receipt.closed_positions is None else receipt.closed_positions
         self._known: dict[str, _Account] = {}
         self._is_unresolved_alias = self._names_no_contract()
+
+    def take_answer(self, receipt: Receipt) -> None:
+        """The answer came after all, and late: only what is read from then on proves anything."""
+        self._take(replace(self.case, receipt=receipt, doubt=None))
+        self.evidence.begin_anew(receipt.answered_at)
+
+    def looks(self, account: str) -> list[Look]:
+        """What each read says of an account that has been judged, oldest first."""
+        return self.evidence.looks(account, self._blocking(self._known[fold(account)]))
+
+    def opened_again(self, fate: Fate, since: float) -> list[Look]:
+        """The newest run of clean reads, sent after `since`, that agree on something open where it was flat.
+
+        That is in a watched pair; where no pair was ever known, anywhere in the scope. Two of them prove it.
+        """
+        key = fold(fate.account)
+        account = self._known.get(key)
+        if account is None:
+            return []
+        run: list[Look] = []
+        agreed: frozenset[tuple[Pair | None, Side | None]] = frozenset()
+        for look in self.evidence.looks(account.name, self._blocking(account)):
+            if not look.is_clean or look.stamp.sent_at <= since:
+                continue
+            rows = self.where_it_was_flat(fate, look)
+            shape = frozenset((row.pair, row.side) for row in rows)
+            follows = bool(run) and look.stamp.sent_at >= run[-1].stamp.answered_at
+            run = [] if not rows else [*run, look] if follows and shape & agreed else [look]
+            agreed = shape
+        return run
+
+    def where_it_was_flat(self, fate: Fate, look: Look) -> tuple[Position, ...]:
+        """The open rows of a look that lie where this fate said that nothing was open."""
+        account = self._known[fold(fate.account)]
+        if not account.watched:
+            return look.blocking
+        return tuple(row for row in look.blocking if row.pair is None or row.pair in account.watched)
 
     def judge(self, *, final: bool) -> Judgement:
         """What the reads amount to; `final` when no further read will come."""
@@ -104,7 +145,7 @@ class FlattenProof:
             settled=not pending and reason is None,
             candidate_at=None if first is None else first.stamp.answered_at,
             candidate_source=None if first is None else first.source,
-            second_from=self._case.prove_from,
+            second_from=self.case.prove_from,
             bad_news_at=max(bad_news, default=None),
             wants_listing=self.evidence.listing is None,
             orders_wanted=tuple(self._reported_name(account.name) for account, _ in asking),
@@ -118,7 +159,7 @@ class FlattenProof:
 
     def _scope_reason(self) -> Reason | None:
         """Why "every account" cannot be told at all: nobody has said which accounts there are."""
-        if account_of(self._case.scope) is not None:
+        if account_of(self.case.scope) is not None:
             return None
         listing = self.evidence.listing
         if listing is None:
@@ -127,7 +168,7 @@ class FlattenProof:
 
     def _accounts(self) -> list[_Account]:
         """Every account that the press concerns: the scope's, and those that the server says it touched."""
-        case = self._case
+        case = self.case
         names: dict[str, str] = {}
         wanted = account_of(case.scope)
         if wanted is not None:
@@ -146,9 +187,9 @@ class FlattenProof:
         return [self._known[key] for key in names]
 
     def _describe(self, key: str, name: str) -> _Account:
-        scope = self._case.scope
+        scope = self.case.scope
         wanted = account_of(scope)
-        before = self._case.before.get(key)
+        before = self.case.before.get(key)
         closed = tuple(
             row for row in self._closed if fold(wanted or "" if row.account is None else row.account) == key
         )
@@ -167,10 +208,10 @@ class FlattenProof:
 
     def _names_no_contract(self) -> bool:
         """Whether the scope's instrument may mean another contract than the rows; their own name is none."""
-        instrument = self._case.scope.instrument
+        instrument = self.case.scope.instrument
         if instrument is None or not is_alias(instrument):
             return False
-        known = {row.instrument for rows in self._case.before.values() for row in rows}
+        known = {row.instrument for rows in self.case.before.values() for row in rows}
         known.update(row.instrument for row in self._closed)
         return instrument.casefold() not in {name.casefold() for name in known if name is not None}
 
@@ -192,7 +233,7 @@ class FlattenProof:
         looks = self.evidence.looks(account.name, self._blocking(account))
         finding = self._positions(account, looks, final=final)
         is_more = any(
-            is_outside(self._case.scope, row.account, row.instrument, row.side) for row in account.closed
+            is_outside(self.case.scope, row.account, row.instrument, row.side) for row in account.closed
         )
         if is_more and finding.fate.verdict.rank > Verdict.CLOSED_MORE_THAN_ASKED.rank:
             fate = replace(finding.fate, verdict=Verdict.CLOSED_MORE_THAN_ASKED, takes_headline=True)
@@ -206,7 +247,7 @@ class FlattenProof:
         """Whether an open row stands against "flat". The side never decides, unless it was left as asked."""
         if not self._concerns(account, row):
             return False
-        asked = self._case.scope.side
+        asked = self.case.scope.side
         if asked is None or row.side is not asked.opposite or row.pair is None:
             return True
         left_as_asked = account.sides.get(row.pair) is asked.opposite
@@ -214,7 +255,7 @@ class FlattenProof:
 
     def _concerns(self, account: _Account, row: Position) -> bool:
         """Whether a row of the account cannot be shown to lie outside the scope and every watched pair."""
-        instrument = self._case.scope.instrument
+        instrument = self.case.scope.instrument
         if row.instrument is None or (account.is_meant and instrument is None):
             return True
         if account.is_meant and may_be_same_instrument(row.instrument, instrument or ""):
@@ -236,8 +277,8 @@ class FlattenProof:
         ]
         proof = two_reads(
             clear,
-            gap_s=self._case.gap_s,
-            not_before=self._case.prove_from,
+            gap_s=self.case.gap_s,
+            not_before=self.case.prove_from,
             other_failed=self.evidence.other_failed,
         )
         if proof.is_proved:
@@ -248,10 +289,10 @@ class FlattenProof:
 
     def _never_there(self, account: _Account, looks: list[Look]) -> Fate | None:
         """The fate of an account that was never connected and never held anything: named, no more."""
-        if self._case.seen is None or account_of(self._case.scope) is not None:
+        if self.case.seen is None or account_of(self.case.scope) is not None:
             return None
         listed = self.evidence.listed(account.name)
-        seen = self._case.seen.get(account.key)
+        seen = self.case.seen.get(account.key)
         if listed is None or listed.connected is not False or any(look.rows for look in looks):
             return None
         was_there = seen is not None and (seen.ever_connected or seen.ever_held)
@@ -300,20 +341,20 @@ class FlattenProof:
 
     def _unproved(self, verdict: Verdict, reason: Reason) -> tuple[Verdict, Reason]:
         """What is not proved is UNKNOWN where there was no usable answer either."""
-        doubt = self._case.doubt
+        doubt = self.case.doubt
         return (verdict, reason) if doubt is None else (Verdict.UNKNOWN, doubt)
 
     def _was_nothing_open(self, account: _Account) -> bool:
         """Whether it is known that there was nothing to close."""
-        receipt = self._case.receipt
+        receipt = self.case.receipt
         if account.watched or account.closed:
             return False
         if receipt is not None and receipt.order_ids and not receipt.closed_positions:
             return False  # something was cancelled, and no row says where
-        if self._case.nothing_to_close:
+        if self.case.nothing_to_close:
             return True
         reported_none = receipt is not None and receipt.closed_positions is not None
-        return reported_none or (account.before is not None and account.key in self._case.fresh)
+        return reported_none or (account.before is not None and account.key in self.case.fresh)
 
     def _is_left_working(self, account: _Account, order: Order) -> bool:
         """Whether a working order may belong to a watched pair; where none is known, to the scope."""
@@ -322,7 +363,7 @@ class FlattenProof:
         if order.instrument is None:
             return True
         if not account.watched:
-            return not is_outside(self._case.scope, order.account, order.instrument, None)
+            return not is_outside(self.case.scope, order.account, order.instrument, None)
         instrument = order.instrument
         return any(may_be_same_instrument(instrument, watched) for _, watched in account.watched)
 
@@ -388,21 +429,24 @@ class FlattenProof:
         if not account.sides:
             return frozenset()
         known = account.opposite.get(id(look))
-        if known is None:
-            known = frozenset(
-                (row.pair, row.side, row.quantity) for row in look.blocking if self._is_opposite(account, row)
-            )
-            account.opposite[id(look)] = known
-        return known
+        if known is not None and known[0] is look:
+            return known[1]
+        rows = frozenset(
+            (row.pair, row.side, row.quantity) for row in look.blocking if self._is_opposite(account, row)
+        )
+        if len(account.opposite) > _MOST_KEPT:
+            account.opposite.clear()
+        account.opposite[id(look)] = (look, rows)
+        return rows
 
     def _is_opposite(self, account: _Account, row: Position) -> bool:
         """Whether a row lies on the other side of what was there and was asked to be closed."""
         was = None if row.pair is None else account.sides.get(row.pair)
-        asked = self._case.scope.side
+        asked = self.case.scope.side
         return was is not None and row.side is was.opposite and (asked is None or was is asked)
 
     def _open_at_the_end(self, account: _Account, newest: Look) -> tuple[Verdict, Reason | None]:
-        asked = self._case.scope.side
+        asked = self.case.scope.side
         listed = self.evidence.listed(account.name)
         if listed is not None and listed.connected is False:
             return self._unproved(Verdict.CANNOT_TELL, Reason(Cause.NOT_CONNECTED))
@@ -411,7 +455,7 @@ class FlattenProof:
         if not newest.is_clean:
             return self._unproved(Verdict.NOT_PROVED, Reason(Cause.ROW_UNREADABLE))
         ended_at = self.evidence.ended_at
-        if ended_at is not None and newest.stamp.sent_at < ended_at - self._case.recent_s:
+        if ended_at is not None and newest.stamp.sent_at < ended_at - self.case.recent_s:
             why = self.evidence.last_failure or Reason(Cause.READS_FAILED)
             return self._unproved(Verdict.NOT_PROVED, why)
         is_opposite = [self._is_opposite(account, row) for row in newest.blocking]

@@ -1,5 +1,9 @@
 """Flatten: write down, send once, and tell only what was proved."""
 
+import asyncio
+import itertools
+from collections.abc import Iterator
+
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict, headline
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.evidence import Evidence, Judgement
@@ -8,8 +12,8 @@ from crosstrade_panel.trading.ports import NotSentError, Receipt, RefusedError, 
 from crosstrade_panel.trading.press import Phase, Press
 from crosstrade_panel.trading.watch import Picture
 
-_MOST_ATTEMPTS = 2
-_PROVED = frozenset(
+_MOST_REPEATS = 5
+PROVED = frozenset(
     {Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.ORDERS_WORKING}
 )
 
@@ -33,7 +37,6 @@ class Flatten:
         try:
             receipt = await self._send(press)
         except NotSentError as error:
-            desk.record.failure(press, "not_sent", error.reason)
             return desk.not_sent(press, error.reason)
         except RefusedError as error:
             desk.record.failure(press, "refused", error.reason)
@@ -43,6 +46,8 @@ class Flatten:
             desk.record.failure(press, "unknown", error.reason)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             self._take(press, error.receipt)
+            if error.late is not None:
+                desk.await_late(press, error.late)
             case = self._case(press, picture, receipt=error.receipt, doubt=error.reason, until=reverse_until)
             return await self._verify(press, case, Phase.CHECKING)
         desk.record.answer(press, receipt)
@@ -52,17 +57,61 @@ class Flatten:
         return await self._verify(press, case, Phase.VERIFYING)
 
     async def _send(self, press: Press) -> Receipt:
-        """Send it; what provably never left goes out once more, over the other link."""
-        for attempt in range(1, _MOST_ATTEMPTS + 1):
-            self._desk.begin_sending(press, attempt)
+        """Send it; a flatten that the API itself answered "too many requests" goes out again, for 3 s."""
+        desk = self._desk
+        last_at = desk.clock.monotonic() + desk.pace.repeat_window_s
+        numbers = itertools.count(1)
+        for repeat in range(_MOST_REPEATS + 1):
             try:
-                return await self._desk.gateway.flatten(press.scope)
+                return await self._send_over_any_way(press, numbers)
+            except RefusedError as error:
+                pause_s = self._pause_s(error, last_at)
+                if repeat == _MOST_REPEATS or pause_s is None:
+                    raise
+                desk.record.failure(press, "refused", error.reason)
+                desk.watch.budget.back_off(desk.clock.monotonic(), pause_s)  # the tokens are for the press
+                desk.change(press, Phase.REPEATING)
+                if await self._is_stopped_within(press, pause_s):
+                    raise
+                desk.change(press, Phase.SENDING)
+        raise AssertionError  # pragma: no cover - the last repeat returns or raises
+
+    def _pause_s(self, error: RefusedError, last_at: float) -> float | None:
+        """How long to wait before it goes out again; None where it must not, or the wait does not fit."""
+        reason, pace = error.reason, self._desk.pace
+        # Without words it was not the API's own answer, but somebody's on the way.
+        if reason.cause is not Cause.OVER_BUDGET or not reason.said:
+            return None
+        pause_s = pace.repeat_pause_s if reason.retry_after_s is None else reason.retry_after_s
+        return pause_s if self._desk.clock.monotonic() + pause_s <= last_at else None
+
+    @staticmethod
+    async def _is_stopped_within(press: Press, pause_s: float) -> bool:
+        try:
+            async with asyncio.timeout(pause_s):
+                await press.stop.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _send_over_any_way(self, press: Press, numbers: Iterator[int]) -> Receipt:
+        """Send it; what provably never left goes out once more over each other way."""
+        desk = self._desk
+        errors: list[NotSentError] = []
+        for way in desk.gateway.ways:
+            desk.begin_sending(press, next(numbers), way)
+            silence = desk.break_silence(press)
+            try:
+                return await desk.gateway.flatten(press.scope, way, lambda at: desk.delivered(press, at))
             except NotSentError as error:
                 press.may_have_left = False
-                if attempt == _MOST_ATTEMPTS or not error.may_try_elsewhere:
-                    raise
-                self._desk.record.failure(press, "not_sent", error.reason)
-        raise AssertionError  # pragma: no cover - the last attempt returns or raises
+                desk.record.failure(press, "not_sent", error.reason)
+                errors.append(error)
+                if not error.may_try_elsewhere:
+                    break
+            finally:
+                silence.cancel()
+        raise errors[0]  # the first choice says most
 
     @staticmethod
     def _take(press: Press, receipt: Receipt | None) -> None:
@@ -100,10 +149,15 @@ class Flatten:
     async def _verify(self, press: Press, case: FlattenCase, phase: Phase) -> Outcome:
         desk = self._desk
         desk.change(press, phase)
-        judgement = await self._judge(press, case)
-        verdict, reason = _headline(case, judgement)
+        proof = FlattenProof(case, Evidence(self._earliest(press)))
+        until = case.prove_from + desk.pace.second_read_s + desk.pace.stretch_s
+        judgement = await desk.verify(press, proof, until=until)
+        case = proof.case  # a late answer may have ended the doubt
+        verdict, reason = headline_of(case, judgement)
+        if press.late_reason is not None and verdict not in PROVED:
+            return desk.refused(press, press.late_reason, None)
         # Where one account keeps the others from a good end, the press ended when the reading did.
-        proved_at = judgement.proved_at if verdict in _PROVED else None
+        proved_at = judgement.proved_at if verdict in PROVED else None
         return Outcome(
             verdict,
             desk.clock.now() if proved_at is None else desk.wall_time(proved_at),
@@ -115,11 +169,9 @@ class Flatten:
             orders_checked=judgement.orders_checked,
         )
 
-    async def _judge(self, press: Press, case: FlattenCase) -> Judgement:
-        pace = self._desk.pace
-        earliest = next(at for at in (press.answered_at, press.sent_at, press.began_at) if at is not None)
-        until = case.prove_from + pace.second_read_s + pace.stretch_s
-        return await self._desk.verify(press, FlattenProof(case, Evidence(earliest)), until=until)
+    @staticmethod
+    def _earliest(press: Press) -> float:
+        return next(at for at in (press.answered_at, press.sent_at, press.began_at) if at is not None)
 
     async def _refused(
         self, press: Press, picture: Picture, error: RefusedError, until: float | None
@@ -129,7 +181,7 @@ class Flatten:
             return self._desk.refused(press, error.reason, await self._desk.look(press))
         case = self._case(press, picture, nothing_to_close=True, until=until)
         proved = await self._verify(press, case, Phase.VERIFYING)
-        if proved.verdict in _PROVED:
+        if proved.verdict in PROVED:
             return proved
         fates = tuple(
             Fate(fate.account, Verdict.REFUSED, still_open=fate.still_open, reason=error.reason)
@@ -144,7 +196,7 @@ class Flatten:
         )
 
 
-def _headline(case: FlattenCase, judgement: Judgement) -> tuple[Verdict, Reason | None]:
+def headline_of(case: FlattenCase, judgement: Judgement) -> tuple[Verdict, Reason | None]:
     """The worst fate, and why; "every account" also needs to know which accounts there are."""
     worst = headline(judgement.fates)
     if judgement.scope_reason is not None or worst is None:

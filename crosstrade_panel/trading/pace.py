@@ -16,15 +16,24 @@ class Pace:
     read_least_deadline_s: float = 3.0
     read_most_deadline_s: float = 20.0
     link_busy_s: float = 0.3
+    silence_s: float = 1.0
     background_open_s: float = 1.2
     background_flat_s: float = 1.5
     background_hidden_s: float = 10.0
     fresh_s: float = 10.0
+    # the stream
+    stream_ping_s: float = 1.0
+    stream_dead_s: float = 1.0
+    stream_back_off_s: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
     # proof
     second_read_s: float = 1.0
     window_s: float = 10.0
     stretch_s: float = 2.0
     looks_s: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 3.5, 5.5, 8.0, 10.0)
+    reopened_loud_s: float = 60.0
+    # a flatten that was answered "too many requests"
+    repeat_pause_s: float = 0.35
+    repeat_window_s: float = 3.0
     # locks
     least_lock_s: float = 0.5
     most_lock_s: float = 3.0

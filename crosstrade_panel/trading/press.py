@@ -1,5 +1,6 @@
 """One press, and the book of presses that decides what is locked."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -7,10 +8,13 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
-from crosstrade_panel.domain.outcome import Outcome, Verdict
+from crosstrade_panel.domain.cancel import ListedOrders
+from crosstrade_panel.domain.names import fold
+from crosstrade_panel.domain.outcome import Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, Scope, is_within, overlap
 from crosstrade_panel.domain.snapshot import Position
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.trading.evidence import Proof
 from crosstrade_panel.trading.pace import Pace
 
 
@@ -18,6 +22,8 @@ class Phase(Enum):
     """Where a press is."""
 
     SENDING = "sending"
+    REPEATING = "repeating"
+    """Answered "too many requests": it goes out again in a moment, unless it is stopped."""
     VERIFYING = "verifying"
     CHECKING = "checking"
     ENDED = "ended"
@@ -31,6 +37,8 @@ class Press:
     `shows` is what the last read since the press listed in its scope: one read, not proof; None before
     the first.
     `read_since_answer`: a read answered that was sent after the answer, or after the sending without one.
+    `cancel`: the orders that it cancels. `proof`: the reads since, judged; kept on, as nothing is final.
+    `stop` ends the repeating. `opened_again`: what opened in it long after it was proved flat, and when.
     """
 
     id: str
@@ -38,9 +46,11 @@ class Press:
     began_at: float
     began: datetime
     ticket: ReverseTicket | None = None
+    cancel: ListedOrders | None = None
     phase: Phase = Phase.SENDING
     may_have_left: bool = False
     sent_at: float | None = None
+    delivered_at: float | None = None
     answered_at: float | None = None
     read_since_answer: bool = False
     order_ids: tuple[str, ...] = ()
@@ -50,7 +60,12 @@ class Press:
     outcome: Outcome | None = None
     acknowledged: bool = False
     notes: list[str] = field(default_factory=list)
+    ended_at: float | None = None
     written: "Future[bool] | None" = None
+    proof: Proof | None = None
+    late_reason: Reason | None = None
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    opened_again: "OpenedAgain | None" = None
 
     @property
     def is_reverse(self) -> bool:
@@ -63,6 +78,14 @@ class Press:
         if self.acknowledged:
             return False
         return self.outcome is None or not self.outcome.verdict.is_resolved
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedAgain:
+    """What was found open long after flat had been proved, by two reads, and since when."""
+
+    rows: tuple[Position, ...]
+    at: datetime
 
 
 PressListener: TypeAlias = Callable[[Press], None]
@@ -132,6 +155,8 @@ class PressBook:
         lock, overlaps = Lock.FREE, False
         until: float | None = None
         for press in (*self._presses, *self.elsewhere):
+            if press.cancel is not None:
+                continue
             if press.is_reverse:
                 tail = self._reverse_tail(press, now)
                 if tail is not None and overlap(scope, press.scope):
@@ -154,6 +179,16 @@ class PressBook:
             or (press.is_reverse and self._is_doubtful(press) and now < self._reverse_end(press))
             for press in (*self._presses, *self.elsewhere)
             if overlap(pair, press.scope)
+        )
+
+    def cancel_is_locked(self, listed: ListedOrders, now: float) -> bool:
+        """Whether a cancel of any of these orders is on its way, or was pressed a moment ago."""
+        ids = {(fold(order.account), order.order_id) for order in listed.orders}
+        return any(
+            (press.outcome is None or now < press.began_at + self._pace.least_lock_s)
+            and any((fold(order.account), order.order_id) in ids for order in press.cancel.orders)
+            for press in self._presses
+            if press.cancel is not None
         )
 
     def _lock_of(self, press: Press, now: float) -> Lock:

@@ -3,12 +3,13 @@
 from concurrent.futures import Future
 from decimal import Decimal
 
+from crosstrade_panel.domain.cancel import CancelRequest
 from crosstrade_panel.domain.outcome import Outcome, Reason
 from crosstrade_panel.domain.scope import account_of
 from crosstrade_panel.domain.snapshot import AccountsRead, Order, Position, PositionsRead
-from crosstrade_panel.trading.ports import Clock, Entry, EntryKind, Fact, Journal, Receipt
+from crosstrade_panel.trading.ports import Clock, Entry, EntryKind, Fact, Journal, Receipt, Way
 from crosstrade_panel.trading.press import Press
-from crosstrade_panel.trading.verify import FailedRead, Read
+from crosstrade_panel.trading.reads import FailedRead, Read
 
 
 class Record:
@@ -29,7 +30,7 @@ class Record:
     def intent(self, press: Press) -> "Future[bool]":
         """What is about to be sent; done once it is committed, or cannot be."""
         facts: dict[str, Fact] = {
-            "action": "reverse" if press.is_reverse else "flatten",
+            "action": _action(press),
             "account": account_of(press.scope),
             "instrument": press.scope.instrument,
             "side": None if press.scope.side is None else press.scope.side.value,
@@ -49,13 +50,15 @@ class Record:
                 "oco_id": ticket.oco_id,
                 "strategy": ticket.strategy,
             }
+        if press.cancel is not None:
+            facts["orders"] = [order_facts(order) for order in press.cancel.orders]
         return self._write(press, EntryKind.INTENT, facts)
 
-    def attempt(self, press: Press, number: int) -> None:
-        """The request is handed to the link now."""
-        self._write(press, EntryKind.ATTEMPT, {"number": number})
+    def attempt(self, press: Press, number: int, way: Way, request: CancelRequest | None = None) -> None:
+        """The request is handed to the link now; of a cancel, which one."""
+        self._write(press, EntryKind.ATTEMPT, {"number": number, "way": way.value, **_request_facts(request)})
 
-    def answer(self, press: Press, receipt: Receipt) -> None:
+    def answer(self, press: Press, receipt: Receipt, request: CancelRequest | None = None) -> None:
         """The server accepted."""
         closed = receipt.closed_positions
         facts: dict[str, Fact] = {
@@ -65,12 +68,16 @@ class Record:
             "warning": receipt.warning,
             "sent_s": receipt.sent_at - press.began_at,
             "answered_s": receipt.answered_at - press.began_at,
+            **_request_facts(request),
         }
         self._write(press, EntryKind.ANSWER, facts)
 
-    def failure(self, press: Press, result: str, reason: Reason) -> None:
+    def failure(
+        self, press: Press, result: str, reason: Reason, request: CancelRequest | None = None
+    ) -> None:
         """No accepted answer: not sent, refused, or unknown."""
-        self._write(press, EntryKind.ANSWER, {"result": result, **reason_facts(reason)})
+        facts = {"result": result, **reason_facts(reason), **_request_facts(request)}
+        self._write(press, EntryKind.ANSWER, facts)
 
     def read(self, press: Press, read: Read) -> None:
         """What one read after the press showed."""
@@ -91,16 +98,20 @@ class Record:
                     "verdict": fate.verdict.value,
                     "still_open": [position_facts(row) for row in fate.still_open],
                     "working_orders": [order_facts(order) for order in fate.working_orders],
+                    "ended_orders": [order_facts(order) for order in fate.ended_orders],
                     "headline": fate.takes_headline,
                     **({} if fate.reason is None else reason_facts(fate.reason)),
                 }
                 for fate in outcome.fates
             ],
             "sent_s": timings.sent_s,
+            "delivered_s": timings.delivered_s,
             "answered_s": timings.answered_s,
             "proved_s": timings.proved_s,
             "elsewhere_open": outcome.elsewhere_open,
             "orders_checked": list(outcome.orders_checked),
+            "late_s": outcome.late_s,
+            "flat_at": None if outcome.flat_at is None else outcome.flat_at.isoformat(),
         }
         if outcome.reason is not None:
             facts |= reason_facts(outcome.reason)
@@ -113,6 +124,19 @@ class Record:
     def _write(self, press: Press, kind: EntryKind, facts: dict[str, Fact]) -> "Future[bool]":
         after_s = self._clock.monotonic() - press.began_at
         return self._journal.write(Entry(press.id, kind, after_s, self._clock.now(), facts))
+
+
+def _action(press: Press) -> str:
+    if press.cancel is not None:
+        return "cancel"
+    return "reverse" if press.is_reverse else "flatten"
+
+
+def _request_facts(request: CancelRequest | None) -> dict[str, Fact]:
+    """Which of a cancel's requests a row is about."""
+    if request is None:
+        return {}
+    return {"account": request.account, "instrument": request.instrument, "order_id": request.order_id}
 
 
 def _number(value: Decimal | None) -> str | None:

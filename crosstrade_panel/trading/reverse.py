@@ -80,9 +80,8 @@ class Reverse:
         if ticket is None:
             raise AssertionError  # pragma: no cover - the caller makes reverses with a ticket
         await desk.note_intent(press)
-        desk.begin_sending(press, 1)
         try:
-            receipt = await desk.gateway.reverse(ticket)
+            receipt = await self._send(press, ticket)
         except NotSentError as error:
             press.may_have_left = False
             desk.record.failure(press, "not_sent", error.reason)
@@ -95,12 +94,25 @@ class Reverse:
             desk.record.failure(press, "unknown", error.reason)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             press.order_ids = () if error.receipt is None else error.receipt.order_ids
+            if error.late is not None:
+                desk.await_late(press, error.late)
             case = self._case(ticket, error.receipt, error.reason)
             return await self._verify(press, case, Phase.CHECKING)
         desk.record.answer(press, receipt)
         press.sent_at, press.answered_at = receipt.sent_at, receipt.answered_at
         press.order_ids = receipt.order_ids
         return await self._verify(press, self._case(ticket, receipt, None), Phase.VERIFYING)
+
+    async def _send(self, press: Press, ticket: ReverseTicket) -> Receipt:
+        """Send it, once and over one way: a second one would flip back."""
+        desk = self._desk
+        way = desk.gateway.ways[0]
+        desk.begin_sending(press, 1, way)
+        silence = desk.break_silence(press)
+        try:
+            return await desk.gateway.reverse(ticket, way, lambda at: desk.delivered(press, at))
+        finally:
+            silence.cancel()
 
     def _case(self, ticket: ReverseTicket, receipt: Receipt | None, doubt: Reason | None) -> ReverseCase:
         pace = self._desk.pace
@@ -112,6 +124,8 @@ class Reverse:
         earliest = next(at for at in (press.answered_at, press.sent_at, press.began_at) if at is not None)
         judgement = await desk.verify(press, ReverseProof(case, Evidence(earliest)))
         fate = judgement.fates[0]
+        if press.late_reason is not None and fate.verdict is not Verdict.REVERSED:
+            return desk.refused(press, press.late_reason, None)
         proved = judgement.proved_at if fate.verdict is Verdict.REVERSED else None
         return Outcome(
             fate.verdict,

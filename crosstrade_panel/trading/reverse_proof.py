@@ -1,6 +1,6 @@
 """Whether a reverse did what was asked: the expected side and size, by two clean reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crosstrade_panel.domain.names import same_instrument
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
@@ -31,9 +31,14 @@ class ReverseProof:
 
     def __init__(self, case: ReverseCase, evidence: Evidence) -> None:
         """Begin with what is known."""
-        self._case = case
+        self.case = case
         self._pair = OneAccount(case.ticket.account, case.ticket.instrument)
         self.evidence = evidence
+
+    def take_answer(self, receipt: Receipt) -> None:
+        """The answer came after all, and late: only what is read from then on proves anything."""
+        self.case = replace(self.case, receipt=receipt, doubt=None)
+        self.evidence.begin_anew(receipt.answered_at)
 
     def judge(self, *, final: bool) -> Judgement:
         """What the reads amount to; `final` when no further read will come."""
@@ -41,7 +46,7 @@ class ReverseProof:
         run = _last_run(looks)
         proof = two_reads(
             run,
-            gap_s=self._case.gap_s,
+            gap_s=self.case.gap_s,
             not_before=float("-inf"),
             other_failed=self.evidence.other_failed,
         )
@@ -104,15 +109,15 @@ class ReverseProof:
     @property
     def _rests(self) -> bool:
         """Whether the entry is meant to work for a while."""
-        kind = self._case.ticket.order_type
+        kind = self.case.ticket.order_type
         return kind.needs_limit_price or kind.needs_stop_price
 
     def _may_still_enter(self, last: Look, orders: OrdersRead | None) -> bool:
         """Whether the reverse may not be through: an old read, no answer, an entry not looked for."""
         ended_at = self.evidence.ended_at
-        if ended_at is not None and last.stamp.sent_at < ended_at - self._case.recent_s:
+        if ended_at is not None and last.stamp.sent_at < ended_at - self.case.recent_s:
             return True
-        if self._case.doubt is not None:
+        if self.case.doubt is not None:
             return self._rests or not last.blocking or not self._old_side_is_gone(last)
         not_looked_for = orders is None and (self._rests or not last.blocking)
         return not_looked_for and self._old_side_is_gone(last)
@@ -126,7 +131,7 @@ class ReverseProof:
 
     def _unproved(self, verdict: Verdict, reason: Reason) -> tuple[Verdict, Reason]:
         """What is not proved is UNKNOWN where there was no usable answer either."""
-        doubt = self._case.doubt
+        doubt = self.case.doubt
         return (verdict, reason) if doubt is None else (Verdict.UNKNOWN, doubt)
 
     def _reported_name(self) -> str:
@@ -138,7 +143,7 @@ class ReverseProof:
         return not is_outside(self._pair, row.account, row.instrument, None)
 
     def _is_as_expected(self, look: Look) -> bool:
-        ticket = self._case.ticket
+        ticket = self.case.ticket
         if len(look.blocking) != 1:
             return False
         row = look.blocking[0]
@@ -146,10 +151,10 @@ class ReverseProof:
         return is_this_one and row.side is ticket.entering and row.quantity == ticket.quantity
 
     def _old_side_is_gone(self, look: Look) -> bool:
-        return all(row.side is self._case.ticket.entering for row in look.blocking)
+        return all(row.side is self.case.ticket.entering for row in look.blocking)
 
     def _entry_id(self) -> str | None:
-        receipt = self._case.receipt
+        receipt = self.case.receipt
         return receipt.order_ids[0] if receipt is not None and receipt.order_ids else None
 
     def _orders(self, run: list[Look]) -> OrdersRead | None:

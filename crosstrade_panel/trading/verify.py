@@ -2,41 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
 
 from crosstrade_panel.domain.names import fold
-from crosstrade_panel.domain.outcome import Reason
-from crosstrade_panel.domain.snapshot import AccountsRead, OrdersRead, PositionsRead, Source
+from crosstrade_panel.domain.snapshot import Source
 from crosstrade_panel.trading.budget import VERIFYING_LEAVES
-from crosstrade_panel.trading.evidence import Evidence, Judgement, other_source
+from crosstrade_panel.trading.evidence import Judgement, Proof, other_source
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import READ_SOURCES, Clock, ReadFailedError
+from crosstrade_panel.trading.reads import FailedRead, Read
 from crosstrade_panel.trading.watch import Watch
 
 _MOST_UNDER_WAY = 2
 _NEVER = float("inf")
 _LONG_AGO = float("-inf")
-
-
-@dataclass(frozen=True, slots=True)
-class FailedRead:
-    """A read that showed nothing, and why."""
-
-    source: Source
-    reason: Reason
-
-
-Read: TypeAlias = PositionsRead | AccountsRead | OrdersRead | FailedRead
-
-
-class Proof(Protocol):
-    """What is to be proved, and the reads so far."""
-
-    evidence: Evidence
-
-    def judge(self, *, final: bool) -> Judgement:
-        """What the reads amount to; `final` when no further read will come."""
 
 
 class Verification:
@@ -64,13 +42,20 @@ class Verification:
         self._on_judgement = on_judgement
         self._on_read = on_read
         self._under_way: dict[asyncio.Task[None], Source] = {}
-        self._began = clock.monotonic()
-        self._end = max(self._began + pace.window_s, until)
-        self._last_end = self._end + pace.stretch_s + pace.read_least_deadline_s
-        self._looks = [self._began + look for look in pace.looks_s]
+        self._until = until
+        self._begin()
         self._positions_sent_at = _LONG_AGO
         self._listing_sent_at = _LONG_AGO
         self._orders_sent_at: dict[str, float] = {}
+        self._is_over = False
+
+    def _begin(self) -> None:
+        """Open the window: at first, and when the evidence begins anew (a late answer, a sleep)."""
+        now, pace = self._clock.monotonic(), self._pace
+        self._beginnings = self._proof.evidence.beginnings
+        self._end = max(now + pace.window_s, self._until)
+        self._last_end = self._end + pace.stretch_s + pace.read_least_deadline_s
+        self._looks = [now + look for look in pace.looks_s]
         self._stretched = False
 
     async def run(self) -> Judgement:
@@ -78,6 +63,8 @@ class Verification:
         self._watch.begin_verifying()
         try:
             while True:
+                if self._beginnings != self._proof.evidence.beginnings:
+                    self._begin()
                 judgement = self._proof.judge(final=False)
                 self._on_judgement(judgement)
                 if judgement.settled:
@@ -95,6 +82,7 @@ class Verification:
                 await self._wait(judgement)
         finally:
             # Reads still under way belong to the watch: cancelling them would cost a warm link.
+            self._is_over = True
             self._watch.end_verifying()
 
     def _conclude(self, now: float) -> Judgement:
@@ -228,13 +216,19 @@ class Verification:
         self._under_way[task] = source
         task.add_done_callback(lambda done: self._under_way.pop(done, None))
 
+    # What comes back after the end is the watch's, and whoever follows that.
+
     async def _read_positions(self, source: Source) -> None:
         try:
             read = await self._watch.positions(source)
         except ReadFailedError as error:
+            if self._is_over:
+                return
             self._proof.evidence.fail(source, error.reason)
             self._on_read(FailedRead(source, error.reason))
         else:
+            if self._is_over:
+                return
             self._proof.evidence.add_positions(read)
             self._on_read(read)
 
@@ -242,9 +236,13 @@ class Verification:
         try:
             read = await self._watch.list_accounts()
         except ReadFailedError as error:
+            if self._is_over:
+                return
             self._proof.evidence.last_failure = error.reason
             self._on_read(FailedRead(Source.ACCOUNTS, error.reason))
         else:
+            if self._is_over:
+                return
             self._proof.evidence.add_listing(read)
             self._on_read(read)
 
@@ -253,7 +251,10 @@ class Verification:
         try:
             read = await self._watch.orders(account)
         except ReadFailedError as error:
-            self._on_read(FailedRead(Source.ORDERS, error.reason))
+            if not self._is_over:
+                self._on_read(FailedRead(Source.ORDERS, error.reason, account))
         else:
+            if self._is_over:
+                return
             self._proof.evidence.add_orders(read)
             self._on_read(read)

@@ -12,6 +12,7 @@ from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import Scope, account_of
 from crosstrade_panel.domain.snapshot import (
+    ENDED,
     Account,
     AccountsRead,
     OrdersRead,
@@ -20,9 +21,10 @@ from crosstrade_panel.domain.snapshot import (
     Source,
     Stamp,
 )
-from crosstrade_panel.trading.budget import BACKGROUND_LEAVES, Budget
+from crosstrade_panel.trading.budget import BACKGROUND_LEAVES, VERIFYING_LEAVES, Budget
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import READ_SOURCES, Clock, Gateway, ReadFailedError
+from crosstrade_panel.trading.reads import FailedRead, Read
 from crosstrade_panel.trading.roster import Roster, Seen
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,10 @@ _KEPT_READS = 8
 _KEPT_EPOCHS = 64
 _MOST_UNDER_WAY = 2
 _DEFAULT_BACK_OFF_S = 2.0
+_TURNS = (Source.SNAPSHOT, Source.POSITIONS, Source.ORDERS)
+# How much sooner than the others an account's orders are read again.
+_WANTED, _IN_FOCUS, _HOLDING = 16.0, 4.0, 4.0
+_NEVER_ASKED_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,10 @@ class Shown:
 class Watch:
     """The newest reads and what they showed. Every read of the program goes through here.
 
-    Listeners are called after each read, failed ones too; they must not raise.
+    Listeners are called after each read, failed ones too; followers are handed the read itself. Neither may
+    raise. `orders_read`: the newest clean read of each account's orders, by folded name. `focus`,
+    `orders_wanted`: the (folded) accounts whose orders come first. `ended_orders`: ids of orders that a
+    cancel found ended, whatever their state is said to be.
     """
 
     def __init__(self, gateway: Gateway, clock: Clock, budget: Budget, pace: Pace) -> None:
@@ -95,6 +104,12 @@ class Watch:
         self.budget = budget
         self.roster = Roster()
         self.listeners: list[Callable[[], None]] = []
+        self.followers: list[Callable[[Read], None]] = []
+        self.orders_read: dict[str, OrdersRead] = {}
+        self.orders_wanted: frozenset[str] = frozenset()
+        self.ended_orders: set[str] = set()
+        self.focus: str | None = None
+        self._orders_asked: dict[str, float] = {}
         self.failing: Failing | None = None
         self.latest: PositionsRead | None = None
         self.accounts: tuple[Account, ...] = ()
@@ -116,7 +131,7 @@ class Watch:
         try:
             read = self._dated(await _foreseen(call()))
         except ReadFailedError as error:
-            self._note_failure(error.reason)
+            self._note_failure(error.reason, source)
             raise
         self._note_positions(read)
         return read
@@ -131,12 +146,12 @@ class Watch:
         try:
             read = await _foreseen(self._gateway.accounts())
         except ReadFailedError as error:
-            self._note_failure(error.reason)
+            self._note_failure(error.reason, Source.ACCOUNTS)
             raise
         if read.flaws.everything is None:
             self.accounts = read.accounts
             self.roster.observe_accounts(read.accounts)
-        self._tell()
+        self._tell(read)
         return read
 
     async def orders(self, account: str) -> OrdersRead:
@@ -145,14 +160,22 @@ class Watch:
         Raises:
             ReadFailedError: it shows nothing.
         """
-        self.budget.spend(self._clock.monotonic())
+        now = self._clock.monotonic()
+        self.budget.spend(now)
+        self._orders_asked[fold(account)] = now
         try:
-            read = await _foreseen(self._gateway.orders(account))
+            read = self._with_ended(await _foreseen(self._gateway.orders(account)))
         except ReadFailedError as error:
             # An add-on may not know this call at all: that says nothing of the link.
             self._back_off(error.reason)
+            self._tell(FailedRead(Source.ORDERS, error.reason, account))
             raise
         self.roster.observe_orders(read)
+        known = self.orders_read.get(fold(account))
+        is_newest = known is None or read.stamp.sent_at >= known.stamp.sent_at
+        if is_newest and not read.flaws.spoil(account):
+            self.orders_read[fold(account)] = read
+        self._tell(read)
         return read
 
     def picture(self) -> "Picture":
@@ -177,7 +200,7 @@ class Watch:
         self._wake.set()
 
     async def run(self) -> None:
-        """Read in the background until cancelled; positions and snapshot in turn.
+        """Read in the background until cancelled; positions, snapshot and some account's orders in turn.
 
         A read that is stuck does not stop the next one, which goes over the other link.
         """
@@ -185,11 +208,19 @@ class Watch:
         try:
             while True:
                 if not self._verifying and len(self._under_way) < _MOST_UNDER_WAY:
-                    self.start(self._read_quietly((Source.SNAPSHOT, Source.POSITIONS)[turn % 2]))
+                    self._take_turn(turn)
                     turn += 1
                 await self._pause()
         finally:
             await self.stop()
+
+    def read_at_once(self) -> None:
+        """Read the positions now, whatever the beat says: bad news wants its second read."""
+        now = self._clock.monotonic()
+        if len(self._under_way) < _MOST_UNDER_WAY and self.budget.wait_s(now, VERIFYING_LEAVES) <= 0:
+            newest = max(self._recent, key=lambda read: read.stamp.sent_at, default=None)
+            is_snapshot = newest is not None and newest.source is Source.SNAPSHOT
+            self.start(self._read_quietly(Source.POSITIONS if is_snapshot else Source.SNAPSHOT))
 
     def start(self, reading: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Let a read run on its own; `stop` ends it if it is still under way then."""
@@ -205,9 +236,54 @@ class Watch:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
+    def _take_turn(self, turn: int) -> None:
+        source = _TURNS[turn % len(_TURNS)]
+        if source is Source.ORDERS:
+            account = None if self.is_hidden else self._account_to_ask()
+            if account is not None:
+                self.start(self._read_orders_quietly(account))
+                return
+            source = _TURNS[turn // len(_TURNS) % 2]
+        self.start(self._read_quietly(source))
+
+    def _account_to_ask(self) -> str | None:
+        """Whose orders are due: read longest ago; positions, focus or a press make that count for more."""
+        now = self._clock.monotonic()
+        holding = set()
+        if self.latest is not None:
+            holding = {fold(row.account) for row in self.latest.positions if row.account is not None}
+        focus = None if self.focus is None else fold(self.focus)
+
+        def urgency(account: Account) -> float:
+            key = fold(account.name)
+            asked = self._orders_asked.get(key)
+            age_s = _NEVER_ASKED_S if asked is None else now - asked
+            weight = 1.0 + (_HOLDING if key in holding else 0.0) + (_IN_FOCUS if key == focus else 0.0)
+            return age_s * (weight + (_WANTED if key in self.orders_wanted else 0.0))
+
+        asking = (account for account in self.accounts if account.connected is not False)
+        found = max(asking, key=urgency, default=None)
+        return None if found is None else found.name
+
     async def _read_quietly(self, source: Source) -> None:
         with contextlib.suppress(ReadFailedError):  # noted by the call itself
             await self.positions(source)
+
+    async def _read_orders_quietly(self, account: str) -> None:
+        with contextlib.suppress(ReadFailedError):  # the followers were told
+            await self.orders(account)
+
+    def _with_ended(self, read: OrdersRead) -> OrdersRead:
+        """The read, without the doubt about orders that a cancel found ended."""
+        if not self.ended_orders:
+            return read
+        orders = tuple(
+            replace(order, state=ENDED)
+            if order.is_in_doubt and order.order_id in self.ended_orders
+            else order
+            for order in read.orders
+        )
+        return replace(read, orders=orders)
 
     async def _pause(self) -> None:
         now = self._clock.monotonic()
@@ -235,7 +311,7 @@ class Watch:
             self.latest = read
             if read.accounts is not None:
                 self.accounts = read.accounts
-        self._tell()
+        self._tell(read)
 
     def _dated(self, read: PositionsRead) -> PositionsRead:
         """The read, spoiled where the server's own time in it is not newer than in the one before.
@@ -253,18 +329,20 @@ class Watch:
         why = read.flaws.everything or "the server's time is that of an earlier read"
         return replace(read, flaws=replace(read.flaws, everything=why))
 
-    def _note_failure(self, reason: Reason) -> None:
+    def _note_failure(self, reason: Reason, source: Source) -> None:
         now = self._clock.monotonic()
         self.failing = Failing(now if self.failing is None else self.failing.since, reason)
         self._back_off(reason)
-        self._tell()
+        self._tell(FailedRead(source, reason))
 
     def _back_off(self, reason: Reason) -> None:
         if reason.cause is Cause.OVER_BUDGET:
             pause_s = _DEFAULT_BACK_OFF_S if reason.retry_after_s is None else reason.retry_after_s
             self.budget.back_off(self._clock.monotonic(), pause_s)
 
-    def _tell(self) -> None:
+    def _tell(self, read: Read) -> None:
+        for follower in self.followers:
+            follower(read)
         for listener in self.listeners:
             listener()
 

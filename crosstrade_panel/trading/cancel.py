@@ -1,0 +1,134 @@
+"""Cancel the listed orders: each request sent once, and told only by what was read of them."""
+
+import asyncio
+from dataclasses import dataclass
+
+from crosstrade_panel.domain.cancel import CancelRequest, ListedOrders, cancel_requests
+from crosstrade_panel.domain.names import fold
+from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Timings, Verdict, headline
+from crosstrade_panel.domain.scope import OneAccount
+from crosstrade_panel.domain.snapshot import in_scope
+from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
+from crosstrade_panel.trading.desk import Desk
+from crosstrade_panel.trading.evidence import Evidence
+from crosstrade_panel.trading.ports import NotSentError, Receipt, RefusedError, UnknownOutcomeError, Way
+from crosstrade_panel.trading.press import Phase, Press
+
+_AT_ONCE = 4
+"""Requests under way at the same time; the API takes 20 in a burst from all of a user's tools together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What came of one request; the times are None where nothing left or nothing came back."""
+
+    request: CancelRequest
+    sent: Sent
+    reason: Reason | None = None
+    sent_at: float | None = None
+    answered_at: float | None = None
+    order_ids: tuple[str, ...] = ()
+
+
+class Cancel:
+    """Cancels the orders of a press."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Work at that desk."""
+        self._desk = desk
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def __call__(self, press: Press) -> Outcome:
+        """Carry out a press that is in the book already; its outcome is also left in it."""
+        return await self._desk.carry_out(press, self._run(press))
+
+    async def _run(self, press: Press) -> Outcome:
+        desk, listed = self._desk, press.cancel
+        if listed is None:
+            raise AssertionError  # pragma: no cover - the caller makes cancels with their orders
+        await desk.note_intent(press)
+        if self._may_be_closing(listed):
+            raise NotSentError(Reason(Cause.NOT_AS_READ))
+        requests = cancel_requests(listed, desk.watch.orders_read)
+        silence = desk.break_silence(press)
+        try:
+            results = await asyncio.gather(
+                *(self._send(press, number, request) for number, request in enumerate(requests, 1))
+            )
+        finally:
+            silence.cancel()
+        self._take(press, results)
+        if all(result.sent is Sent.NOT for result in results):
+            return desk.not_sent(press, results[0].reason or Reason(Cause.INTERNAL))
+        return await self._verify(press, listed, results)
+
+    def _may_be_closing(self, listed: ListedOrders) -> bool:
+        """Whether a position is open in a pair of these orders: one of them may be what closes it."""
+        latest = self._desk.watch.latest
+        if latest is None:
+            return False
+        scopes = {OneAccount(order.account, order.instrument) for order in listed.orders}
+        return any(in_scope(scope, latest.positions) for scope in scopes)
+
+    async def _send(self, press: Press, number: int, request: CancelRequest) -> _Result:
+        """Send one request, once. Raises nothing but a cancellation."""
+        desk = self._desk
+        async with self._turns:
+            desk.begin_sending(press, number, Way.REST, request)
+            try:
+                receipt = await self._call(request)
+            except NotSentError as error:
+                result = _Result(request, Sent.NOT, error.reason)
+            except RefusedError as error:
+                is_gone = error.reason.cause is Cause.ORDER_GONE
+                sent = Sent.GONE if is_gone else Sent.REFUSED
+                result = _Result(request, sent, error.reason, error.sent_at, error.answered_at)
+            except UnknownOutcomeError as error:
+                result = _Result(request, Sent.DOUBTFUL, error.reason, error.sent_at, error.answered_at)
+            else:
+                desk.record.answer(press, receipt, request)
+                ids = receipt.order_ids
+                return _Result(request, Sent.ACCEPTED, None, receipt.sent_at, receipt.answered_at, ids)
+        if result.reason is not None:
+            desk.record.failure(press, result.sent.value, result.reason, request)
+        if result.sent is Sent.GONE and request.order_id is not None:
+            desk.watch.ended_orders.add(request.order_id)
+        return result
+
+    async def _call(self, request: CancelRequest) -> Receipt:
+        if request.instrument is not None:
+            return await self._desk.gateway.cancel_orders(request.account, request.instrument)
+        return await self._desk.gateway.cancel_order(request.account, request.order_id or "")
+
+    @staticmethod
+    def _take(press: Press, results: list[_Result]) -> None:
+        sent = [result.sent_at for result in results if result.sent_at is not None]
+        answered = [result.answered_at for result in results]
+        press.sent_at = min(sent, default=None)
+        # Answered is what all of it is; one request without an answer leaves the press without one.
+        press.answered_at = None
+        if answered and None not in answered:
+            press.answered_at = max(at for at in answered if at is not None)
+        press.order_ids = tuple(dict.fromkeys(each for result in results for each in result.order_ids))
+        press.may_have_left = any(result.sent is not Sent.NOT for result in results)
+
+    async def _verify(self, press: Press, listed: ListedOrders, results: list[_Result]) -> Outcome:
+        desk = self._desk
+        in_doubt = any(result.sent is Sent.DOUBTFUL for result in results)
+        desk.change(press, Phase.CHECKING if in_doubt else Phase.VERIFYING)
+        by_account: dict[str, list[tuple[Sent, Reason | None]]] = {}
+        for result in results:
+            by_account.setdefault(fold(result.request.account), []).append((result.sent, result.reason))
+        sent = {key: tuple(each) for key, each in by_account.items()}
+        case = CancelCase(listed, sent, desk.pace.second_read_s)
+        now = desk.clock.monotonic()
+        judgement = await desk.verify(press, CancelProof(case, Evidence(now)))
+        verdict = headline(judgement.fates) or Verdict.NOT_PROVED
+        proved_at = judgement.proved_at if verdict is Verdict.CANCELLED else None
+        return Outcome(
+            verdict,
+            desk.clock.now() if proved_at is None else desk.wall_time(proved_at),
+            fates=judgement.fates,
+            reason=next((fate.reason for fate in judgement.fates if fate.verdict is verdict), None),
+            timings=Timings(proved_s=None if proved_at is None else proved_at - press.began_at),
+        )

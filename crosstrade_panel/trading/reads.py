@@ -1,0 +1,19 @@
+"""What comes of asking how things stand: one of four kinds of read, or none."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from crosstrade_panel.domain.outcome import Reason
+from crosstrade_panel.domain.snapshot import AccountsRead, OrdersRead, PositionsRead, Source
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRead:
+    """A read that showed nothing, and why. `account`: whose orders were asked for."""
+
+    source: Source
+    reason: Reason
+    account: str | None = None
+
+
+Read: TypeAlias = PositionsRead | AccountsRead | OrdersRead | FailedRead
