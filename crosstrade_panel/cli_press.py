@@ -209,7 +209,12 @@ class Attempt:
     # progress
 
     def _on_change(self, press: Press) -> None:
-        """Say what is new; nothing is printed before the answer, so that no terminal holds up a press."""
+        """Say what is new; nothing before the answer or a second of silence: no terminal holds up a press."""
+        practice = self.command.where.practice
+        if press.phase is Phase.SENDING and press.shows is not None:
+            self._remark(texts.no_answer_yet(press.shows, is_practice=practice))
+        if press.phase is Phase.REPEATING:
+            self._remark(texts.repeating_title(press.scope))
         title = {
             Phase.VERIFYING: texts.verifying_title,
             Phase.CHECKING: texts.checking_title,
@@ -217,7 +222,7 @@ class Attempt:
         if title is not None:
             self._remark(title(press.scope, press.ticket))
             if press.shows:
-                self._remark(texts.shows_text(press.shows, is_practice=self.command.where.practice))
+                self._remark(texts.shows_text(press.shows, is_practice=practice))
         for note in press.notes:
             self._remark(note)
         press.notes.clear()

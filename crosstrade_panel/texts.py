@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
 from crosstrade_panel.domain.snapshot import Order, Position
@@ -110,6 +111,9 @@ _FROM_READS = frozenset(
         Verdict.REVERSED,
         Verdict.REVERSE_WORKING,
         Verdict.REVERSE_MISMATCH,
+        Verdict.REOPENED,
+        Verdict.CANCELLED,
+        Verdict.STILL_WORKING,
     }
 )
 
@@ -119,7 +123,9 @@ _NEXT_STEPS = {
     Verdict.UNKNOWN: "It may have acted. Look in NinjaTrader before anything else.",
     Verdict.NOT_PROVED: "Look in NinjaTrader.",
     Verdict.CANNOT_TELL: "Look in NinjaTrader.",
-    Verdict.ORDERS_WORKING: "These orders can open a position again. Cancel them in NinjaTrader.",
+    Verdict.ORDERS_WORKING: "These orders can open a position again.",
+    Verdict.REOPENED: "Something opened it again: a strategy, an alert, or an order that rested.",
+    Verdict.STILL_WORKING: "Cancel again, or in NinjaTrader.",
     Verdict.NOT_SENT: "Nothing left this computer. It is safe to press again.",
     Verdict.REVERSE_MISMATCH: "Look in NinjaTrader. FLATTEN closes what is open.",
     Verdict.REVERSE_WORKING: "The entry order is working.",
@@ -269,14 +275,38 @@ def time_in_force_word(time_in_force: TimeInForce) -> str:
 
 
 def outcome_title(outcome: Outcome) -> str:
-    """`FLAT 14:31:07.412 · Sim101 · MES 12-25`."""
-    scope = "" if outcome.scope is None else f" · {scope_text(outcome.scope)}"
-    return f"{verdict_word(outcome.verdict)} {clock_time(outcome.at)}{scope}"
+    """`FLAT 14:31:07.412 · Sim101 · MES 12-25`; found late: `FLAT (late, 31 s) 14:31:38.004 · Sim101`."""
+    word = verdict_word(outcome.verdict)
+    if outcome.late_s is not None:
+        word = f"{word} (late, {duration(outcome.late_s)})"
+    return f"{word} {clock_time(outcome.at)}{_of_scope(outcome)}"
+
+
+def was_flat_title(outcome: Outcome) -> str:
+    """`was flat 14:31:07 — not read since · Sim101`: a statement about a moment, and nothing newer."""
+    was = "nothing was open" if outcome.verdict is Verdict.NOTHING_OPEN else "was flat"
+    return f"{was} {_to_the_second(outcome.at)} — not read since{_of_scope(outcome)}"
+
+
+def opened_again_title(outcome: Outcome, rows: Sequence[Position], since: datetime) -> str:
+    """`was flat 14:31:07 · Long 2 MES 12-25 since 14:51 · Sim101`: later, and said quietly."""
+    opened = f"{named(position_text(row) for row in rows)} since {_to_the_second(since)[:5]}"
+    return f"was flat {_to_the_second(outcome.at)} · {opened}{_of_scope(outcome)}"
+
+
+def _of_scope(outcome: Outcome) -> str:
+    return "" if outcome.scope is None else f" · {scope_text(outcome.scope)}"
+
+
+def _to_the_second(at: datetime) -> str:
+    return clock_time(at)[:8]
 
 
 def outcome_lines(outcome: Outcome, *, is_practice: bool) -> tuple[str, ...]:
     """What else is known: by whom, why, per account, what to do next, and the times."""
     lines = [_authority(outcome, is_practice=is_practice)]
+    if outcome.flat_at is not None and outcome.verdict is Verdict.REOPENED:
+        lines.append(f"was flat {clock_time(outcome.flat_at)}")
     if outcome.reason is not None:
         lines.append(_sentence(reason_sentence(outcome.reason, is_practice=is_practice)))
         if outcome.reason.cause in _NO_WAY_THROUGH and not is_practice:
@@ -348,6 +378,8 @@ def _fate_lines(outcome: Outcome, *, is_practice: bool) -> list[str]:
     """One line for a single account's facts; for many: how many are well, and each that is not."""
     if outcome.ticket is not None and outcome.verdict in {Verdict.REVERSED, Verdict.REVERSE_MISMATCH}:
         return []
+    if outcome.cancel is not None:
+        return _cancel_lines(outcome)
     if len(outcome.fates) == 1:
         return _facts_of(outcome.fates[0], is_practice=is_practice)
     well = [fate for fate in outcome.fates if fate.verdict in {Verdict.FLAT, Verdict.NOTHING_OPEN}]
@@ -367,6 +399,19 @@ def _fate_lines(outcome: Outcome, *, is_practice: bool) -> list[str]:
         facts = _facts_of(fate, is_practice=is_practice)
         why = "" if fate.reason is None else cause_words(fate.reason.cause, is_practice=is_practice)
         lines.append(f"{fate.account}: {'; '.join(facts) or why or verdict_word(fate.verdict)}")
+    return lines
+
+
+def _cancel_lines(outcome: Outcome) -> list[str]:
+    """Every order that was to be cancelled, with what became of it."""
+    lines: list[str] = []
+    for fate in outcome.fates:
+        head = f"{fate.account}: " if len(outcome.fates) > 1 else ""
+        why = "" if fate.reason is None else f" — {cause_words(fate.reason.cause)}"
+        lines.extend(f"{head}{order_text(order)}: still works" for order in fate.working_orders)
+        lines.extend(f"{head}{order_text(order)}: works no more" for order in fate.ended_orders)
+        if why and len(outcome.fates) > 1:
+            lines.append(f"{head}{verdict_word(fate.verdict)}{why}")
     return lines
 
 
@@ -395,11 +440,22 @@ def _sentence(text: str) -> str:
 # --- a press on its way ---
 
 
-def sending_title(scope: Scope, ticket: ReverseTicket | None) -> str:
+def sending_title(scope: Scope, ticket: ReverseTicket | None, cancel: ListedOrders | None = None) -> str:
     """While the request is out and unanswered."""
     if ticket is not None:
         return f"REVERSE sent · {ticket.account} · {ticket_text(ticket)}"
-    return f"FLATTEN sent · {scope_text(scope)}"
+    what = FLATTEN if cancel is None else cancel_title(len(cancel.orders))
+    return f"{what} sent · {scope_text(scope)}"
+
+
+def repeating_title(scope: Scope) -> str:
+    """The API was too busy for a flatten; nothing was done, and it goes out again."""
+    return f"Too many requests, trying again · {scope_text(scope)}"
+
+
+def delivered_text(delivered_s: float) -> str:
+    """`delivered 21 ms`: the request reached the other end; nothing is known of what it did."""
+    return f"delivered {duration(delivered_s)}"
 
 
 def verifying_title(scope: Scope, ticket: ReverseTicket | None) -> str:
@@ -438,22 +494,55 @@ NO_TOKEN = "NO TOKEN"  # noqa: S105 - words, not a token
 NO_TOKEN_YET = "looking for the token…"  # noqa: S105 - words, not a token
 BUTTON_CHANGED = "not sent — the button had changed: look, and press again"
 NOT_CONNECTED = "NOT CONNECTED — press to try anyway"
+STOP = "STOP"
+STOP_LINE = "stop trying again"
+CANCEL_CHANGED = "not sent — the orders had changed: look, and press again"
 
 
-def closes_text(positions: Sequence[Position] | None, scope: Scope) -> str:
-    """What FLATTEN will do, as far as the last read knows."""
+def closes_text(
+    positions: Sequence[Position] | None, scope: Scope, cancels: int | None = None, leaves: int | None = None
+) -> str:
+    """What FLATTEN will do, as far as the last reads know.
+
+    `cancels`: working orders on the pairs that have a position; None where they are not all read. `leaves`:
+    working orders in scope on pairs without one.
+    """
     if positions is None:
         return "positions not read yet — closes whatever is there"
+    rest = f" · leaves {count(leaves, 'order')} working" if leaves else ""
     if not positions:
-        return "nothing open in the last read"
+        return f"nothing open in the last read{rest}"
     what = count(len(positions), "position")
     accounts = {row.account for row in positions}
     if isinstance(scope, EveryAccount) and len(accounts) > 1:
         what = f"{what} in {len(accounts)} accounts"
     if scope.side is not None:
         return f"closes {what} · orders may remain"
+    if cancels is not None:
+        return f"closes {what}, cancels {count(cancels, 'order')}{rest}"
     whose = "its" if len(positions) == 1 else "their"
-    return f"closes {what} and {whose} orders (not\u00a0checked)"
+    return f"closes {what} and {whose} orders (not\u00a0checked){rest}"
+
+
+def cancel_title(number: int) -> str:
+    """`CANCEL 2 ORDERS`."""
+    return f"CANCEL {count(number, 'ORDER').upper()}"
+
+
+NO_STOP = "no stop"
+"""The orders of the account were read, and none protects the position."""
+
+
+def order_what(order: Order) -> str:
+    """`Sell 2 Stop Market`, in a row of its own."""
+    parts = [order.action, None if order.quantity is None else str(order.quantity), order.order_type]
+    return " ".join(part for part in parts if part) or "order"
+
+
+def order_price(order: Order) -> str:
+    """At which prices it rests: `5760.25`, `5760.25 / 5761.00` for stop and limit."""
+    prices = [price(each) for each in (order.stop_price, order.limit_price) if each]
+    return " / ".join(prices) or "–"
 
 
 POSITIONS_NOT_TOLD = "the last read does not tell what is open — closes whatever is there"
@@ -505,9 +594,11 @@ REVERSE_OVERTAKEN = "not sent — a flatten of this position came first"
 # --- scope, preview, status ---
 
 
-def preview_summary(rows: Sequence[Position], total: Decimal | None, age_s: float) -> str:
-    """`In scope — 1 position, +$612.50 · read 0.4 s ago`."""
+def preview_summary(rows: Sequence[Position], total: Decimal | None, age_s: float, orders: int = 0) -> str:
+    """`In scope — 1 position, 2 orders, +$612.50 · read 0.4 s ago`."""
     what = count(len(rows), "position") if rows else "nothing open"
+    if orders:
+        what = f"{what}, {count(orders, 'order')}"
     profit = f", {money(total)}" if rows and total is not None else ""
     return f"In scope — {what}{profit} · read {age(age_s)} ago"
 
@@ -524,6 +615,17 @@ def leaves_text(rows: Sequence[Position]) -> str:
 def link_text(round_trip_s: float) -> str:
     """`REST 38 ms`."""
     return f"REST {duration(round_trip_s)}"
+
+
+def stream_text(round_trip_s: float | None) -> str:
+    """`Stream 31 ms`."""
+    return "Stream" if round_trip_s is None else f"Stream {duration(round_trip_s)}"
+
+
+STREAM_CONNECTING = "stream: connecting — presses go over REST"
+STREAM_TAKEN_OVER = "stream taken over by another tool — presses go over REST"
+STREAM_REFUSED = "stream refused — presses go over REST"
+STREAM_WAITING = "stream lost — presses go over REST until it is back"
 
 
 CONNECTING = "connecting…"

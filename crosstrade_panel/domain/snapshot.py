@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
-from crosstrade_panel.domain.names import fold
+from crosstrade_panel.domain.names import fold, may_be_same_instrument
 from crosstrade_panel.domain.scope import Scope, Side, is_outside
 
 
@@ -186,3 +186,15 @@ def find_account(accounts: Iterable[Account], name: str) -> Account | None:
     """The account of that name, without regard to case."""
     wanted = fold(name)
     return next((account for account in accounts if fold(account.name) == wanted), None)
+
+
+def protects(order: Order, position: Position) -> bool:
+    """Whether an order may be a stop that protects the position; what cannot be read may be one."""
+    if not order.is_working or position.side is None:
+        return order.is_working
+    one, other = order.instrument, position.instrument
+    if one is not None and other is not None and not may_be_same_instrument(one, other):
+        return False
+    is_stop = order.order_type is None or "stop" in order.order_type.casefold()
+    opposite = "sell" if position.side is Side.LONG else "buy"
+    return is_stop and (order.action is None or order.action.casefold().startswith(opposite))

@@ -9,7 +9,7 @@ from datetime import datetime
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict, headline
 from crosstrade_panel.domain.snapshot import OrdersRead, PositionsRead, in_scope
-from crosstrade_panel.trading.cancel_proof import CancelProof
+from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.evidence import Evidence, Judgement, Look, Proof
 from crosstrade_panel.trading.flat_proof import FlattenCase, FlattenProof
@@ -89,7 +89,10 @@ class Vigil:
         doubt = None if press.outcome is None else press.outcome.reason
         doubt = doubt or Reason(Cause.INTERRUPTED)
         evidence, gap_s = Evidence(desk.clock.monotonic()), desk.pace.second_read_s
-        if press.ticket is not None:
+        if press.cancel is not None:
+            in_doubt = {fold(account): ((Sent.DOUBTFUL, doubt),) for account in press.cancel.accounts}
+            press.proof = CancelProof(CancelCase(press.cancel, in_doubt, gap_s), evidence)
+        elif press.ticket is not None:
             press.proof = ReverseProof(ReverseCase(press.ticket, doubt=doubt, gap_s=gap_s), evidence)
         else:
             seen = desk.watch.roster.copy()
@@ -158,7 +161,7 @@ class Vigil:
         was_flat = before.verdict in PROVED
         late_s, timings, at = None, before.timings, news.at or desk.clock.now()
         if is_good and was_flat:
-            at = before.at  # only the orders came later; flat was proved then
+            at, late_s = before.at, before.late_s  # only the orders came later; flat was proved then
         elif is_good and proved_at is not None:
             late_s = desk.clock.monotonic() - press.began_at
             timings, at = replace(timings, proved_s=proved_at - press.began_at), desk.wall_time(proved_at)
@@ -260,7 +263,8 @@ class Vigil:
     def _follow_cancel(proof: CancelProof, before: Outcome) -> _News | None:
         judgement = proof.judge(final=True)
         found = {fold(fate.account): fate for fate in judgement.fates}
-        fates = tuple(_cancel_fate(old, found[fold(old.account)]) for old in before.fates)
+        old_fates = before.fates or judgement.fates
+        fates = tuple(_cancel_fate(old, found[fold(old.account)]) for old in old_fates)
         verdict = headline(fates) or before.verdict
         reason = next((fate.reason for fate in fates if fate.verdict is verdict), None)
         return _News(verdict, fates, reason, judgement)
@@ -277,7 +281,10 @@ def _not_proved_before(old: Fate, found: Fate | None) -> Fate:
     """What was not proved: proved now, or shown by the newest read."""
     if found is None:
         return old
-    if found.verdict in PROVED or found.verdict in {Verdict.OVERFILLED, Verdict.CLOSED_MORE_THAN_ASKED}:
+    if found.verdict in PROVED or found.verdict is Verdict.CLOSED_MORE_THAN_ASKED:
+        return found
+    # Once it was flat, the other side is something that opened again, and no overfill of this press.
+    if found.verdict is Verdict.OVERFILLED and old.verdict is not Verdict.REOPENED:
         return found
     return replace(old, still_open=found.still_open) if found.still_open else old
 

@@ -1,31 +1,38 @@
 """From what is known to what is shown: pure functions that make the parts of the view."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from crosstrade_panel import texts
+from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.names import fold, may_be_same_instrument, same_instrument
-from crosstrade_panel.domain.outcome import Cause, Verdict
-from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, account_of
+from crosstrade_panel.domain.outcome import Cause, Outcome, Verdict
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, account_of, is_outside
 from crosstrade_panel.domain.snapshot import (
     Account,
     Mode,
+    Order,
+    OrdersRead,
     Position,
     PositionsRead,
     find_account,
     in_scope,
+    protects,
     total_unrealized,
 )
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import FlattenLock, Lock, Phase, Press
 from crosstrade_panel.trading.watch import Failing
 from crosstrade_panel.ui.view import (
+    ActionKind,
+    BannerAction,
     BannerView,
     Choice,
     ClosedRow,
     FlattenView,
     Gesture,
     Look,
+    OrderRow,
     PositionRow,
     PreviewView,
     ResultView,
@@ -67,12 +74,16 @@ _TONES = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the watch knows at one moment. `age_s` is the age of `read`."""
+    """What the watch knows at one moment. `age_s` is the age of `read`.
+
+    `orders`: the clean reads of orders that are young enough to be counted, by folded account.
+    """
 
     read: PositionsRead | None
     age_s: float | None
     accounts: tuple[Account, ...]
     failing: Failing | None
+    orders: Mapping[str, OrdersRead] = field(default_factory=dict)
 
     @property
     def positions(self) -> tuple[Position, ...]:
@@ -139,8 +150,9 @@ def instrument_choices(
     return (Choice(None, ALL_INSTRUMENTS), *(Choice(name, name) for name in names))
 
 
-def position_row(row: Position) -> PositionRow:
-    """One row of "in scope now"."""
+def position_row(row: Position, orders: OrdersRead | None = None) -> PositionRow:
+    """One row of "in scope now"; `orders` are those of its account, where they were read."""
+    bare = orders is not None and not any(protects(order, row) for order in orders.orders)
     key = None if row.account is None or row.instrument is None else (row.account, row.instrument)
     quantity = "?" if row.quantity is None else str(row.quantity)
     return PositionRow(
@@ -151,7 +163,26 @@ def position_row(row: Position) -> PositionRow:
         texts.price(row.average_price),
         texts.amount(row.unrealized),
         _sign(row),
+        texts.NO_STOP if bare else "",
     )
+
+
+def order_row(order: Order) -> OrderRow:
+    """One working order of "in scope now"."""
+    key = None if order.instrument is None else (order.account, order.instrument)
+    what, state = texts.order_what(order), order.state or "?"
+    return OrderRow(key, order.account, order.instrument or "?", what, texts.order_price(order), state)
+
+
+def orders_in_scope(scope: Scope, picture: Picture) -> tuple[Order, ...]:
+    """The working orders that lie in a scope, as far as they were read; the side says nothing of an order."""
+    found = [
+        order
+        for read in picture.orders.values()
+        for order in read.orders
+        if order.is_working and not is_outside(scope, order.account, order.instrument, None)
+    ]
+    return tuple(sorted(found, key=lambda order: (fold(order.account), fold(order.instrument or ""))))
 
 
 def _sign(row: Position) -> int:
@@ -167,13 +198,19 @@ def preview(scope: Scope, picture: Picture) -> PreviewView:
     either_side = in_scope(any_side(scope), picture.positions)
     left = tuple(row for row in either_side if row not in rows)
     tells = _tells_of(scope, picture.read)
-    summary = texts.preview_summary(rows, total_unrealized(rows), picture.age_s)
+    orders = orders_in_scope(scope, picture)
+    summary = texts.preview_summary(rows, total_unrealized(rows), picture.age_s, len(orders))
     return PreviewView(
         summary if tells else texts.PREVIEW_NOT_TOLD,
-        tuple(position_row(row) for row in sorted(rows, key=_order)),
-        texts.leaves_text(left) if left else "",
+        tuple(position_row(row, _orders_of(row, picture)) for row in sorted(rows, key=_order)),
+        orders=tuple(order_row(order) for order in orders),
+        leaves=texts.leaves_text(left) if left else "",
         is_stale=not tells or picture.age_s > _STALE_S,
     )
+
+
+def _orders_of(row: Position, picture: Picture) -> OrdersRead | None:
+    return None if row.account is None else picture.orders.get(fold(row.account))
 
 
 def _tells_of(scope: Scope, read: PositionsRead) -> bool:
@@ -212,7 +249,7 @@ def flatten_button(
     gesture = Gesture.HOLD if wide or lock.lock is Lock.AGAIN else Gesture.CLICK
     hold_s = pace.hold_wide_s if wide else pace.hold_narrow_s
     look, trouble = _look(picture, lock, missing)
-    lines = [texts.scope_text(scope), trouble or _closes(scope, picture.read)]
+    lines = [texts.scope_text(scope), trouble or _closes(scope, picture)]
     notes = []
     if gesture is Gesture.HOLD and look in {Look.READY, Look.LOOKS_DEAD}:
         notes.append(texts.hold_line(hold_s))
@@ -228,11 +265,39 @@ def flatten_button(
     return FlattenView(scope, title, tuple(lines), look, gesture, hold_s, ", ".join([said, *lines]))
 
 
-def _closes(scope: Scope, read: PositionsRead | None) -> str:
-    rows = None if read is None else in_scope(scope, read.positions)
-    if read is not None and not rows and not _tells_of(scope, read):
+def _closes(scope: Scope, picture: Picture) -> str:
+    read = picture.read
+    if read is None:
+        return texts.closes_text(None, scope)
+    rows = in_scope(scope, read.positions)
+    if not rows and not _tells_of(scope, read):
         return texts.POSITIONS_NOT_TOLD
-    return texts.closes_text(rows, scope)
+    cancels, leaves = orders_touched(scope, rows, picture)
+    return texts.closes_text(rows, scope, cancels, leaves)
+
+
+def orders_touched(scope: Scope, rows: Sequence[Position], picture: Picture) -> tuple[int | None, int]:
+    """How many working orders a flatten cancels, and how many in its scope it leaves.
+
+    It cancels those on the pairs that have a position, no others; None where the orders of one were not read.
+    """
+    held = {(fold(row.account), row.instrument) for row in rows if row.account is not None}
+    on_pairs = [
+        order
+        for order in orders_in_scope(scope, picture)
+        if any(
+            fold(order.account) == account
+            and (
+                order.instrument is None
+                or instrument is None
+                or may_be_same_instrument(order.instrument, instrument)
+            )
+            for account, instrument in held
+        )
+    ]
+    leaves = len(orders_in_scope(scope, picture)) - len(on_pairs)
+    is_read = all(_orders_of(row, picture) is not None for row in rows)
+    return (len(on_pairs) if is_read else None), leaves
 
 
 def _look(picture: Picture, lock: FlattenLock, missing: str) -> tuple[Look, str]:
@@ -252,25 +317,132 @@ def _look(picture: Picture, lock: FlattenLock, missing: str) -> tuple[Look, str]
     return Look.READY, ""
 
 
-def banner(press: Press, picture: Picture, now: float, *, is_practice: bool) -> BannerView:
-    """One press in words."""
+_WAS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED})
+_GOES_ON = frozenset({Verdict.STILL_OPEN, Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
+
+
+def banner(
+    press: Press,
+    picture: Picture,
+    now: float,
+    *,
+    is_practice: bool,
+    action: BannerAction | None = None,
+) -> BannerView:
+    """One press in words, with the button that belongs to it."""
     outcome = press.outcome
     if outcome is None:
-        return _banner_on_its_way(press, picture, now, is_practice=is_practice)
-    title = texts.outcome_title(outcome)
-    lines = (*texts.outcome_lines(outcome, is_practice=is_practice), *press.notes)
-    return BannerView(press.id, tone_of(outcome.verdict), title, lines, may_acknowledge=press.is_unresolved)
+        found = _banner_on_its_way(press, picture, now, is_practice=is_practice)
+        return replace(found, action=action)
+    title, tone = texts.outcome_title(outcome), tone_of(outcome.verdict)
+    is_stale = picture.age_s is None or picture.age_s > _STALE_S
+    if outcome.verdict in _WAS_FLAT and press.opened_again is not None:
+        opened = press.opened_again
+        title, tone = texts.opened_again_title(outcome, opened.rows, opened.at), Tone.NEUTRAL
+    elif outcome.verdict in _WAS_FLAT and is_stale:
+        title, tone = texts.was_flat_title(outcome), Tone.DOUBT
+    lines = [*texts.outcome_lines(outcome, is_practice=is_practice), *press.notes]
+    if outcome.verdict in _GOES_ON and press.shows is not None and not is_stale:
+        lines.insert(0, texts.shows_text(press.shows, is_practice=is_practice))
+    return BannerView(press.id, tone, title, tuple(lines), press.is_unresolved, action)
+
+
+def flatten_again(press: Press, outcome: Outcome) -> Scope | None:
+    """What the FLATTEN beside an outcome closes: exactly what is open, or what was asked; None: no button."""
+    rows = [row for fate in outcome.fates if fate.verdict is outcome.verdict for row in fate.still_open]
+    match outcome.verdict:
+        case Verdict.STILL_OPEN:
+            return press.scope
+        case Verdict.OVERFILLED | Verdict.REOPENED | Verdict.REVERSE_MISMATCH if rows:
+            return _pair_of(rows) or any_side(press.scope)
+        case _:
+            return None
+
+
+def _pair_of(rows: Sequence[Position]) -> Scope | None:
+    """The one account and instrument of these rows; None where there is not exactly one."""
+    pairs = {row.pair: row for row in rows}
+    row = next(iter(pairs.values()), None)
+    if len(pairs) != 1 or row is None or row.account is None or row.instrument is None:
+        return None
+    return OneAccount(row.account, row.instrument)
+
+
+def flatten_action(view: FlattenView) -> BannerAction:
+    """The FLATTEN of a banner: the same as the big one, for its own scope."""
+    return BannerAction(
+        ActionKind.FLATTEN,
+        view.title,
+        view.lines,
+        view.gesture,
+        view.hold_s,
+        view.look,
+        view.spoken,
+        scope=view.scope,
+    )
+
+
+def stop_action() -> BannerAction:
+    """The STOP of a flatten that is tried again."""
+    spoken = f"{texts.STOP}, {texts.STOP_LINE}"
+    lines = (texts.STOP_LINE,)
+    return BannerAction(ActionKind.STOP, texts.STOP, lines, Gesture.CLICK, 0.0, Look.READY, spoken)
+
+
+def orders_to_cancel(outcome: Outcome, picture: Picture) -> ListedOrders | None:
+    """The orders that an outcome lists and that may be cancelled now; None where there are none.
+
+    Not where a position is open in the pair: one of them may be what closes it.
+    """
+    found = []
+    for fate in outcome.fates:
+        for order in fate.working_orders:
+            if order.instrument is None or order.order_id is None:
+                continue
+            if not in_scope(OneAccount(order.account, order.instrument), picture.positions):
+                found.append(order)
+    try:
+        return ListedOrders(tuple(found)) if found else None
+    except ScopeError:  # listed twice, or under a name that cannot be meant
+        return None
+
+
+def cancel_action(listed: ListedOrders, pace: Pace, *, is_locked: bool) -> BannerAction:
+    """The CANCEL n ORDERS of a banner: held where it reaches several accounts."""
+    wide = len(listed.accounts) > 1
+    gesture = Gesture.HOLD if wide else Gesture.CLICK
+    title = texts.cancel_title(len(listed.orders))
+    lines = [texts.scope_text(listed.scope), texts.named(texts.order_text(order) for order in listed.orders)]
+    if wide:
+        lines.append(texts.hold_line(pace.hold_wide_s))
+    look = Look.LOCKED if is_locked else Look.READY
+    said = texts.hold_to(title) if wide else title
+    return BannerAction(
+        ActionKind.CANCEL_ORDERS,
+        title,
+        tuple(lines),
+        gesture,
+        pace.hold_wide_s,
+        look,
+        ", ".join([said, *lines]),
+        order_ids=tuple(order.order_id or "" for order in listed.orders),
+    )
 
 
 def _banner_on_its_way(press: Press, picture: Picture, now: float, *, is_practice: bool) -> BannerView:
     lines: list[str] = []
     match press.phase:
+        case Phase.REPEATING:
+            title = texts.repeating_title(press.scope)
         case Phase.SENDING:
-            title = texts.sending_title(press.scope, press.ticket)
+            title = texts.sending_title(press.scope, press.ticket, press.cancel)
+            if press.delivered_at is not None:
+                lines.append(texts.delivered_text(press.delivered_at - press.began_at))
             if now - press.began_at >= _SILENT_S:
-                read = picture.read
-                fresh = read is not None and read.stamp.sent_at >= press.began_at
-                rows = in_scope(press.scope, picture.positions) if fresh else None
+                rows = press.shows
+                if rows is None and picture.read is not None:
+                    is_newer = picture.read.stamp.sent_at >= press.began_at
+                    rows = in_scope(press.scope, picture.positions) if is_newer else None
                 lines.append(texts.no_answer_yet(rows, is_practice=is_practice))
         case Phase.CHECKING:
             title = texts.checking_title(press.scope, press.ticket)

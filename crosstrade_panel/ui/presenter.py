@@ -6,19 +6,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from crosstrade_panel import texts
+from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.names import same_instrument
-from crosstrade_panel.domain.outcome import Cause, Reason
+from crosstrade_panel.domain.outcome import Cause, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side, overlap
 from crosstrade_panel.domain.snapshot import find_account, in_scope
 from crosstrade_panel.domain.ticket import ReverseTicket, read_price, read_quantity
+from crosstrade_panel.trading.cancel import Cancel
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.flatten import Flatten
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import Clock
-from crosstrade_panel.trading.press import Press, PressBook
+from crosstrade_panel.trading.press import Phase, Press, PressBook
 from crosstrade_panel.trading.reverse import Held, Reverse, held_position
 from crosstrade_panel.ui import describe
 from crosstrade_panel.ui.view import (
+    ActionKind,
+    BannerAction,
     FlattenView,
     JournalRow,
     Look,
@@ -102,7 +106,7 @@ class Presenter:
         self._aim: _Aim | None = None
         self._reverse_notice: _Notice | None = None
         self._status_notice: _Notice | None = None
-        self._alerted: set[str] = set()
+        self._alerted: dict[str, Verdict] = {}
         self._journal: tuple[JournalRow, ...] = ()
         self._warned_of: frozenset[str] = frozenset()
         self._shown: PanelView | None = None
@@ -143,6 +147,7 @@ class Presenter:
         self._token_problem = None
         self._wanted_account = last_account
         desk.watch.listeners.append(self.on_read)
+        desk.watch.focus = self._account
         self.refresh()
 
     def on_read(self) -> None:
@@ -159,7 +164,7 @@ class Presenter:
         if self._wanted_account is not None and watch.accounts:
             known = find_account(watch.accounts, self._wanted_account)
             if known is not None:
-                self._account = known.name
+                self._account = watch.focus = known.name
             self._wanted_account = None
         for row in () if watch.latest is None else watch.latest.positions:
             if row.instrument is not None and row.instrument not in self._recent:
@@ -171,15 +176,17 @@ class Presenter:
         asyncio.get_running_loop().call_soon(self._take_press, press)
 
     def _take_press(self, press: Press) -> None:
-        if press.outcome is not None and press.id not in self._alerted:
-            self._alerted.add(press.id)
-            if press.outcome.verdict.is_loud:
+        if press.outcome is not None:
+            verdict, before = press.outcome.verdict, self._alerted.get(press.id)
+            self._alerted[press.id] = verdict
+            # What gets better, and is not good yet, was loud already.
+            if verdict.is_loud and (before is None or not before.is_loud or verdict.rank < before.rank):
                 self._alert(press)
         self.refresh()
 
     def take_over(self, press: Press) -> None:
         """A press of an earlier run that never got its outcome."""
-        self._alerted.add(press.id)
+        self._alerted[press.id] = Verdict.UNKNOWN
         self._book.open(press)
         self.refresh()
 
@@ -225,6 +232,8 @@ class Presenter:
         self._wanted_account = None
         self._account = account
         self._fields = TicketFields()
+        if self._desk is not None:
+            self._desk.watch.focus = account
         self._account_committed(account)
 
     def on_instrument_typed(self, typed: str) -> None:
@@ -269,12 +278,62 @@ class Presenter:
             self.say(texts.BUTTON_CHANGED)
             return
         self._wanted_account = None
+        self._flatten(desk, scope, now)
+
+    def _flatten(self, desk: Desk, scope: Scope, now: float) -> None:
         self._overtake_reverse(scope)
         press = Press(self._new_id(), scope, now, self._clock.now())
         self._book.open(press)
         self._fields = TicketFields()
         self._supervisor.start(f"flatten {press.id}", self._run(Flatten(desk)(press)))
         self._refresh_behind()
+
+    def on_banner_action(self, press_id: str, action: BannerAction) -> None:
+        """The gesture of the button in a banner was completed; it counts for what that button still says."""
+        desk, now = self._desk, self._clock.monotonic()
+        press = next((each for each in self._book.presses if each.id == press_id), None)
+        current = None if press is None else self._action_of(press, now)
+        if desk is None or press is None or current is None or current.means != action.means:
+            self.say(texts.BUTTON_CHANGED)
+            return
+        if current.look in {Look.LOCKED, Look.DISABLED}:
+            self.refresh()
+        elif action.kind is ActionKind.STOP:
+            press.stop.set()
+        elif action.kind is ActionKind.FLATTEN and action.scope is not None:
+            self._flatten(desk, action.scope, now)
+        elif action.kind is ActionKind.CANCEL_ORDERS and press.outcome is not None:
+            listed = describe.orders_to_cancel(press.outcome, self._picture())
+            if listed is not None:
+                self._cancel(desk, listed, now)
+
+    def _cancel(self, desk: Desk, listed: ListedOrders, now: float) -> None:
+        press = Press(self._new_id(), listed.scope, now, self._clock.now(), cancel=listed)
+        self._book.open(press)
+        self._supervisor.start(f"cancel {press.id}", self._run(Cancel(desk)(press)))
+        self._refresh_behind()
+
+    def _action_of(self, press: Press, now: float) -> BannerAction | None:
+        """The one button that belongs to a press as it stands."""
+        if self._desk is None or press.acknowledged:
+            return None
+        if press.phase is Phase.REPEATING:
+            return None if press.stop.is_set() else describe.stop_action()
+        outcome, picture = press.outcome, self._picture()
+        if outcome is None:
+            return None
+        if outcome.verdict in {Verdict.ORDERS_WORKING, Verdict.STILL_WORKING}:
+            listed = describe.orders_to_cancel(outcome, picture)
+            if listed is None:
+                return None
+            is_locked = self._book.cancel_is_locked(listed, now)
+            return describe.cancel_action(listed, self._pace, is_locked=is_locked)
+        scope = describe.flatten_again(press, outcome)
+        if scope is None:
+            return None
+        lock = self._book.flatten_lock(scope, now)
+        view = describe.flatten_button(scope, picture, lock, self._pace, missing=self._missing)
+        return describe.flatten_action(view)
 
     def on_reverse_started(self, ticket: ReverseTicket) -> None:
         """The reverse button went down: read afresh, while it is being held."""
@@ -445,7 +504,14 @@ class Presenter:
             reverse=reverse,
             ticket=ticket,
             banners=tuple(
-                describe.banner(press, picture, now, is_practice=self._is_practice) for press in stacked
+                describe.banner(
+                    press,
+                    picture,
+                    now,
+                    is_practice=self._is_practice,
+                    action=self._action_of(press, now),
+                )
+                for press in stacked
             ),
             result=describe.result(last),
             journal=self._journal,
@@ -457,7 +523,9 @@ class Presenter:
         if self._desk is None:
             return describe.Picture(None, None, (), None)
         watch = self._desk.watch
-        return describe.Picture(watch.latest, watch.age_s(), watch.accounts, watch.failing)
+        oldest = self._clock.monotonic() - self._pace.orders_fresh_s
+        orders = {key: read for key, read in watch.orders_read.items() if read.stamp.sent_at >= oldest}
+        return describe.Picture(watch.latest, watch.age_s(), watch.accounts, watch.failing, orders)
 
     def _notes(self, now: float) -> tuple[str, ...]:
         notes = []

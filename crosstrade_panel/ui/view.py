@@ -166,6 +166,11 @@ class BannerAction:
     scope: Scope | None = None
     order_ids: tuple[str, ...] = ()
 
+    @property
+    def means(self) -> tuple[object, ...]:
+        """What a gesture on it asks for; its lines may tell of newer reads meanwhile."""
+        return (self.kind, self.scope, self.order_ids, self.gesture)
+
 
 @dataclass(frozen=True, slots=True)
 class BannerView:
