@@ -479,9 +479,15 @@ def result(press: Press | None) -> ResultView:
 
 
 def status(
-    picture: Picture, now: float, *, budget: float, notes: tuple[str, ...], missing: str = ""
+    picture: Picture,
+    now: float,
+    *,
+    budget: float,
+    notes: tuple[str, ...],
+    missing: str = "",
+    stream_link: str = "",
 ) -> StatusView:
-    """The link in words. `missing` as for the button."""
+    """The link in words. `missing` as for the button; `stream_link` where presses go over the stream."""
     if missing:
         is_sure = missing == texts.NO_TOKEN
         words, tone = (texts.LINK_NO_TOKEN, Tone.BAD) if is_sure else (missing, Tone.BUSY)
@@ -501,7 +507,7 @@ def status(
     if picture.age_s is not None and picture.age_s > _STALE_S:
         return StatusView(texts.no_read_text(picture.age_s), Tone.DOUBT, texts.budget_text(budget), notes)
     stamp = picture.read.stamp
-    words = texts.link_text(stamp.answered_at - stamp.sent_at)
+    words = stream_link or texts.link_text(stamp.answered_at - stamp.sent_at)
     return StatusView(words, Tone.GOOD, texts.budget_text(budget), notes)
 
 

@@ -27,7 +27,9 @@ from crosstrade_panel.ui.view import (
     JournalRow,
     Look,
     PanelView,
+    PracticeView,
     ReverseView,
+    StreamView,
     TicketFields,
     TicketView,
 )
@@ -112,6 +114,9 @@ class Presenter:
         self._shown: PanelView | None = None
         self._is_due = False
         self._token_problem: str | None = None
+        self._practice: PracticeView | None = None
+        self._stream = StreamView()
+        self._stream_link = ""
 
     # --- from the program ---------------------------------------------------------------------------------
 
@@ -189,6 +194,15 @@ class Presenter:
         self._alerted[press.id] = Verdict.UNKNOWN
         self._book.open(press)
         self.refresh()
+
+    def show_practice(self, practice: PracticeView | None) -> None:
+        """What the Practice menu offers; None without the embedded exchange."""
+        self._practice = practice
+        self.refresh()
+
+    def know_stream(self, stream: StreamView, link: str) -> None:
+        """How the stream does; `link` says so in the status line while presses go over it."""
+        self._stream, self._stream_link = stream, link
 
     def show_journal(self, rows: tuple[JournalRow, ...]) -> None:
         """The journal's newest presses have been read."""
@@ -490,7 +504,12 @@ class Presenter:
         return PanelView(
             mode=describe.mode_of(scope, picture, is_practice=self._is_practice),
             status=describe.status(
-                picture, now, budget=budget, notes=self._notes(now), missing=self._missing
+                picture,
+                now,
+                budget=budget,
+                notes=self._notes(now),
+                missing=self._missing,
+                stream_link=self._stream_link,
             ),
             accounts=describe.account_choices(picture.accounts, self._account),
             account=self._account,
@@ -515,6 +534,8 @@ class Presenter:
             ),
             result=describe.result(last),
             journal=self._journal,
+            practice=self._practice,
+            stream=self._stream,
             needs_token=needs_token,
             token_problem=problem if needs_token else "",
         )
