@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,9 +16,11 @@ from PySide6.QtWidgets import QApplication
 
 from crosstrade_panel import __version__, cli_texts, texts
 from crosstrade_panel.crosstrade.address import BaseUrl
+from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
 from crosstrade_panel.domain.secret import Secret
+from crosstrade_panel.domain.snapshot import Order
 from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.elsewhere import presses_of
 from crosstrade_panel.runtime import TaskSupervisor, in_thread, install_crash_hooks, run
@@ -28,12 +31,14 @@ from crosstrade_panel.server_choice import (
     TokenProblem,
     choose_server,
     practice_server,
+    proxy_for,
 )
 from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, StoreProblem, read_token
 from crosstrade_panel.storage.journal_file import JournalFileError
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.log import Redactor, end_log, start_log
-from crosstrade_panel.storage.paths import Paths, find_paths
+from crosstrade_panel.storage.owner import this_process
+from crosstrade_panel.storage.paths import Paths, find_paths, make_private_file, make_private_folder
 from crosstrade_panel.storage.settings import Settings, SettingsFile
 from crosstrade_panel.system_clock import SystemClock
 from crosstrade_panel.trading.budget import Budget
@@ -42,16 +47,20 @@ from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import CredentialError, NotSentError
 from crosstrade_panel.trading.press import Phase, Press, PressBook
 from crosstrade_panel.trading.record import Record
+from crosstrade_panel.trading.vigil import Vigil
 from crosstrade_panel.trading.watch import Watch
 from crosstrade_panel.ui.describe import tone_of
 from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.presenter import Presenter
-from crosstrade_panel.ui.view import JournalRow, PanelView, Tone
+from crosstrade_panel.ui.press_button import Environment
+from crosstrade_panel.ui.view import DrillChoice, JournalRow, PanelView, PracticeView, Tone
+from crosstrade_panel.wakefulness import Wakefulness
 
 if TYPE_CHECKING:
-    from crosstrade_panel.crosstrade.rest import RestGateway
+    from crosstrade_panel.crosstrade.stream_gateway import StreamGateway
     from crosstrade_panel.simulator.server import PracticeExchange
     from crosstrade_panel.storage.journal import SqliteJournal
+    from crosstrade_panel.stream_switch import StreamSwitch
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -105,7 +114,7 @@ class Program:
         self._pace = replace(
             Pace(), hold_wide_s=self._settings.hold_wide_s, hold_narrow_s=self._settings.hold_narrow_s
         )
-        self._window = MainWindow(theme_choice=self._settings.theme)
+        self._window = MainWindow(Environment(clock=self._clock.monotonic), theme_choice=self._settings.theme)
         self._supervisor = TaskSupervisor(self._on_task_broke)
         self._presenter = Presenter(
             self._clock,
@@ -121,7 +130,8 @@ class Program:
         self._closed = asyncio.Event()
         self._is_connecting = False
         self._is_leaving = False
-        self._gateway: RestGateway | None = None
+        self._gateway: StreamGateway | None = None
+        self._stream: StreamSwitch | None = None
         self._exchange: PracticeExchange | None = None
         self._journal: SqliteJournal
         self._refresh = QTimer()
@@ -160,6 +170,9 @@ class Program:
         finally:
             self._is_leaving = True
             self._refresh.stop()
+            with suppress(OSError):  # Qt would make it as wide as the umask lets it
+                make_private_folder(self._paths.config)
+                make_private_file(self._paths.config / "window.ini")
             self._geometry.setValue("geometry", self._window.saveGeometry())
             self._window.hide()
             await self._leave()
@@ -213,6 +226,7 @@ class Program:
             self._is_connecting = False
             self._presenter.ask_for_token(cli_texts.no_practice(str(error)))
             return
+        self._presenter.show_practice(_practice_view(exchange))
         choice = practice_server(exchange.base_url, exchange.token)
         if choice.base_url is not None:
             await self._connect(choice, choice.base_url, Secret(exchange.token))
@@ -220,11 +234,16 @@ class Program:
     async def _connect(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> None:
         from crosstrade_panel.crosstrade.pipe import default_tls  # noqa: PLC0415 - after the first paint
         from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415
+        from crosstrade_panel.crosstrade.stream import Stream, StreamState  # noqa: PLC0415
+        from crosstrade_panel.crosstrade.stream_gateway import StreamGateway  # noqa: PLC0415
+        from crosstrade_panel.stream_switch import StreamSwitch  # noqa: PLC0415
 
         self._redact.hide(token)
         # Made once, and not here: that would hold up the window for a tenth of a second.
         tls = await in_thread("tls", default_tls) if base_url.is_secure else default_tls
-        gateway = RestGateway(base_url, token.reveal(), clock=self._clock, pace=self._pace, tls=tls)
+        proxy = await in_thread("proxy", lambda: proxy_for(choice, self._settings_file.load))
+        rest = RestGateway(base_url, token.reveal(), clock=self._clock, pace=self._pace, tls=tls, proxy=proxy)
+        gateway = StreamGateway(rest)
         presenter, is_practice = self._presenter, choice.is_practice
         await self._disconnect()
         book = presenter.new_book() if self._gateway is None else presenter.book
@@ -240,14 +259,54 @@ class Program:
             on_change=self._on_press_changed,
             after_intent=self._give_way,
         )
+        awake = Wakefulness(self._clock, lambda _: self._wake_up(desk))
+        watch.followers.append(lambda _: awake.look())  # before any read that lay there is judged
+        Vigil(desk)
+        if book.presses:
+            desk.begin_anew()  # another token: what was read before proves nothing any more
         last = None if is_practice else self._settings.last_account or None
         presenter.connect(desk, is_practice=is_practice, last_account=last)
         self._watching = [
             self._supervisor.start("watch", watch.run()),
             self._supervisor.start("elsewhere", self._watch_elsewhere(gateway.origin)),
+            self._supervisor.start("sleep", awake.run()),
         ]
+
+        async def make_stream() -> Stream:
+            # A context of its own: httpcore changes that of the other links.
+            own_tls = await in_thread("tls", default_tls) if base_url.is_secure else None
+
+            def on_change(state: StreamState) -> None:
+                if state is StreamState.OPEN:
+                    watch.wake()  # whatever happened meanwhile was told by nobody
+
+            return Stream(
+                base_url,
+                token.reveal(),
+                clock=self._clock,
+                pace=self._pace,
+                tls=default_tls if own_tls is None else lambda: own_tls,
+                proxy=proxy,
+                on_change=on_change,
+            )
+
+        self._stream = StreamSwitch(gateway, make_stream)
+        if self._settings.use_stream:
+            self._on_stream(wanted=True)
         await self._show_interrupted(is_practice=is_practice)
         await self._show_journal()
+
+    def _wake_up(self, desk: Desk) -> None:
+        """The machine slept: no gesture goes on, the links are made anew, and all proof starts again."""
+        _log.info("awake again")
+        desk.begin_anew()
+        # In a turn of its own, as every look at a read: no mistake in a view may break a press.
+        asyncio.get_running_loop().call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        self._window.cancel_gestures()
+        self._presenter.on_reverse_released()
+        self._presenter.refresh()
 
     async def _disconnect(self) -> None:
         """Leave the server before, whose token was refused."""
@@ -283,14 +342,50 @@ class Program:
         window.widen_side_requested.connect(presenter.on_widen_side)
         window.ticket_edited.connect(presenter.on_ticket)
         window.acknowledged.connect(presenter.on_acknowledged)
+        window.banner_action_requested.connect(presenter.on_banner_action)
+        window.drill_chosen.connect(self._on_drill)
+        window.practice_reset_requested.connect(self._on_start_over)
+        window.stream_toggled.connect(self._on_stream_toggled)
+        window.stream_reconnect_requested.connect(self._on_stream_wanted_back)
         window.token_entered.connect(self._on_token)
         window.practice_requested.connect(self._on_practice)
         window.pin_toggled.connect(lambda pinned: self._save({"always_on_top": pinned}))
         window.theme_chosen.connect(lambda theme: self._save({"theme": theme}))
         window.close_requested.connect(self._on_close)
-        self._refresh.timeout.connect(presenter.refresh)
+        self._refresh.timeout.connect(self._look_around)
         # The end of a session asks nobody: what is on its way is in the journal.
         self._app.commitDataRequest.connect(self._on_session_ends)
+
+    def _look_around(self) -> None:
+        """A few times a second: ages grow, and the stream's pings tell how it does."""
+        if self._stream is not None:
+            self._presenter.know_stream(*self._stream.view())
+        self._presenter.refresh()
+
+    def _on_stream_toggled(self, wanted: bool) -> None:  # noqa: FBT001 - a signal's argument
+        self._save({"use_stream": wanted})
+        self._on_stream(wanted=wanted)
+
+    def _on_stream(self, *, wanted: bool) -> None:
+        if self._stream is not None:
+            self._supervisor.start("stream", self._stream.turn(on=wanted))
+
+    def _on_stream_wanted_back(self) -> None:
+        if self._stream is not None:
+            self._stream.take_back()
+
+    def _on_drill(self, name: str | None) -> None:
+        self._supervisor.start("drill", self._arm(name))
+
+    async def _arm(self, name: str | None) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            await in_thread("drill", lambda: setattr(exchange, "drill", name))
+            self._presenter.show_practice(_practice_view(exchange))
+
+    def _on_start_over(self) -> None:
+        if self._exchange is not None:
+            self._supervisor.start("drill", in_thread("drill", self._exchange.reset))
 
     def _show_panel(self, view: PanelView) -> None:
         if not self._is_leaving:
@@ -418,11 +513,26 @@ class Program:
             await asyncio.sleep(_ELSEWHERE_S)
 
     async def _show_interrupted(self, *, is_practice: bool) -> None:
-        """A press that an earlier run left without an outcome is UNKNOWN until the trader has seen it."""
+        """A press that an earlier run left without an outcome is UNKNOWN until the trader has seen it.
+
+        One that was made against another server waits for that: what is read here would prove nothing of it.
+        """
         known = {press.id for press in self._presenter.book.presses}
+        origin = None if is_practice or self._gateway is None else self._gateway.origin
         for record in reversed(await _answer(self._journal.open_presses()) or ()):
-            if record.practice is is_practice and record.press_id not in known:
-                self._presenter.take_over(_interrupted_press(record, self._clock.monotonic()))
+            is_here = record.practice is is_practice and origin in {None, record.origin}
+            if is_here and record.press_id not in known:
+                self._presenter.take_over(_interrupted_press(record, self._clock))
+
+
+def _practice_view(exchange: "PracticeExchange") -> PracticeView:
+    """The drills of the embedded exchange, as its menu offers them."""
+    from crosstrade_panel.simulator.drills import DRILLS  # noqa: PLC0415 - only for practice
+
+    drills = tuple(
+        DrillChoice(drill.name, drill.title, drill.description, drill.group) for drill in DRILLS.values()
+    )
+    return PracticeView(drills, exchange.drill)
 
 
 class _NoStore:
@@ -469,20 +579,37 @@ def _scope_of(record: PressRecord) -> Scope:
         return EveryAccount()
 
 
-def _interrupted_press(record: PressRecord, now: float) -> Press:
-    """A press of an earlier run, as far as its journal tells. It ended long ago: nothing of it is locked."""
-    scope = _scope_of(record)
+def _interrupted_press(record: PressRecord, clock: SystemClock) -> Press:
+    """A press of an earlier run, as far as its journal tells.
+
+    A flatten locks nothing any more; a reverse may still place its entry, whoever sent it.
+    """
+    now, scope, listed = clock.monotonic(), _scope_of(record), _listed_of(record)
+    began_at, is_flatten = now - _age_s(record, clock), record.action != "reverse" and listed is None
     reason = Reason(Cause.INTERRUPTED)
     return Press(
         record.press_id,
         scope,
-        now - _LONG_AGO_S,
+        began_at,
         record.at,
         _ticket_of(record),
+        listed,
         phase=Phase.ENDED,
         may_have_left=True,
-        outcome=Outcome(Verdict.UNKNOWN, record.at, scope=scope, ticket=_ticket_of(record), reason=reason),
+        sent_at=now - _LONG_AGO_S if is_flatten else began_at,
+        outcome=Outcome(
+            Verdict.UNKNOWN, record.at, scope=scope, ticket=_ticket_of(record), cancel=listed, reason=reason
+        ),
     )
+
+
+def _age_s(record: PressRecord, clock: SystemClock) -> float:
+    """How long ago a press began; by the wall clock only where the machine was started again since."""
+    age_s = clock.monotonic() - record.began_system_s
+    is_this_boot = record.owner.boot == this_process().boot
+    if not is_this_boot or age_s < 0:
+        age_s = (clock.now() - record.at).total_seconds()
+    return max(0.0, age_s)
 
 
 def _ticket_of(record: PressRecord) -> ReverseTicket | None:
@@ -494,6 +621,20 @@ def _ticket_of(record: PressRecord) -> ReverseTicket | None:
         return None
     try:
         return ReverseTicket(record.account, record.instrument, Side(record.side), quantity)
+    except ScopeError:
+        return None
+
+
+def _listed_of(record: PressRecord) -> ListedOrders | None:
+    """The orders of a cancel, as far as the journal names them."""
+    rows = record.facts.get("orders")
+    if record.action != "cancel" or not isinstance(rows, list):
+        return None
+    found = [row for row in rows if isinstance(row, dict)]
+    texts_of = [[row.get(key) for key in ("account", "order_id", "instrument")] for row in found]
+    named = [each for each in texts_of if all(isinstance(value, str) for value in each)]
+    try:
+        return ListedOrders(tuple(Order(str(a), str(o), str(i), None) for a, o, i in named))
     except ScopeError:
         return None
 

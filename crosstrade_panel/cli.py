@@ -42,15 +42,31 @@ def run(arguments: Sequence[str]) -> int:
             return Attempt(command).run()
         case StatusCommand():
             return _status(command)
-        case SimulatorCommand(port=port, seed=seed):
-            from crosstrade_panel.simulator.server import serve_alone
-
-            return serve_alone(port=port, seed=seed, out=cli_output.say)
+        case SimulatorCommand():
+            return _simulator(command)
         case DiagnoseCommand(where=where):
             return _diagnose(where)
         case VersionCommand():  # pragma: no branch - the types end here
             cli_output.say(f"crosstrade-panel {__version__}")
             return 0
+
+
+# --- practice
+
+
+def _simulator(command: SimulatorCommand) -> int:
+    from crosstrade_panel.simulator import drills
+
+    drill = command.drill
+    if drill == cli_texts.LIST_DRILLS:
+        cli_output.say("\n".join(drills.table()))
+        return 0
+    if drill is not None and drill not in drills.DRILLS:
+        cli_output.remark(cli_texts.unknown_drill(drill, drills.like(drill)))
+        return USAGE
+    from crosstrade_panel.simulator.alone import serve_alone
+
+    return serve_alone(port=command.port, seed=command.seed, out=cli_output.say, drill=drill)
 
 
 # --- status and diagnosis

@@ -62,6 +62,7 @@ class SimulatorCommand:
 
     port: int
     seed: int
+    drill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def parse(arguments: Sequence[str]) -> Command:
         parser.error(cli_texts.OPTIONS_GO_BEHIND)
     verb: argparse.ArgumentParser = verbs[chosen.verb]
     if chosen.verb == "simulator":
-        return SimulatorCommand(chosen.port, chosen.seed)
+        return SimulatorCommand(chosen.port, chosen.seed, chosen.drill)
     where = _where(verb, practice=chosen.practice, base_url=chosen.base_url)
     try:
         match chosen.verb:
@@ -230,6 +231,7 @@ def _add_reverse(parser: argparse.ArgumentParser) -> None:
 def _add_simulator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", action=_Once, type=_port, default=0, metavar="N", help=cli_texts.HELP_PORT)
     parser.add_argument("--seed", action=_Once, type=int, default=1, metavar="N", help=cli_texts.HELP_SEED)
+    parser.add_argument("--drill", action=_Once, metavar="NAME", help=cli_texts.HELP_DRILL)
 
 
 def _port(text: str) -> int:

@@ -21,6 +21,7 @@ from crosstrade_panel.server_choice import (
     TokenProblem,
     choose_server,
     practice_server,
+    proxy_for,
 )
 from crosstrade_panel.storage.credentials import KeyringStore
 from crosstrade_panel.storage.journal import SqliteJournal
@@ -34,6 +35,7 @@ from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import Press, PressBook
 from crosstrade_panel.trading.record import Record
 from crosstrade_panel.trading.watch import Watch
+from crosstrade_panel.wakefulness import Wakefulness
 
 if TYPE_CHECKING:
     from crosstrade_panel.storage.settings import LoadedSettings
@@ -135,22 +137,30 @@ class Session:
         choice, clock, pace = self.choice, self.clock, self.pace
         assert choice.base_url is not None  # noqa: S101 - asked only where there is no problem
         assert choice.token is not None  # noqa: S101
-        gateway = RestGateway(choice.base_url, choice.token.secret.reveal(), clock=clock, pace=pace)
+        proxy = await asyncio.to_thread(proxy_for, choice, _settings_in(self.paths))
+        gateway = RestGateway(
+            choice.base_url, choice.token.secret.reveal(), clock=clock, pace=pace, proxy=proxy
+        )
         watch = Watch(gateway, clock, Budget(clock.monotonic()), pace)
         record = Record(self.journal, clock, choice.origin, is_practice=choice.is_practice)
+        desk = Desk(
+            gateway,
+            watch,
+            record,
+            PressBook(pace),
+            clock,
+            pace,
+            on_change,
+            has_past=False,
+            after_intent=after_intent,
+        )
+        awake = Wakefulness(clock, lambda _: desk.begin_anew())
+        watch.followers.append(lambda _: awake.look())  # before any read that lay there is judged
+        sleep = asyncio.create_task(awake.run())
         try:
-            yield Desk(
-                gateway,
-                watch,
-                record,
-                PressBook(pace),
-                clock,
-                pace,
-                on_change,
-                has_past=False,
-                after_intent=after_intent,
-            )
+            yield desk
         finally:
+            sleep.cancel()
             await watch.stop()
             await gateway.aclose()
 
@@ -221,18 +231,22 @@ def _choose(where: Where, paths: Paths, stack: ExitStack) -> tuple[ServerChoice,
             return choice, cli_texts.no_practice(str(error))
         return practice_server(exchange.base_url, exchange.token), ""
 
-    def settings() -> "LoadedSettings":
+    choice = choose_server(
+        base_url=where.base_url,
+        environ=os.environ,
+        settings=_settings_in(paths),
+        store=KeyringStore(),
+    )
+    return choice, _in_words(choice)
+
+
+def _settings_in(paths: Paths) -> "Callable[[], LoadedSettings]":
+    def load() -> "LoadedSettings":
         from crosstrade_panel.storage.settings import SettingsFile  # noqa: PLC0415 - slow, seldom needed
 
         return SettingsFile(paths.settings).load()
 
-    choice = choose_server(
-        base_url=where.base_url,
-        environ=os.environ,
-        settings=settings,
-        store=KeyringStore(),
-    )
-    return choice, _in_words(choice)
+    return load
 
 
 def _in_words(choice: ServerChoice) -> str:

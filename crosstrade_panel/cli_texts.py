@@ -1,5 +1,7 @@
 """What the trader reads on the command line only; what the window says too is in `texts`."""
 
+from collections.abc import Sequence
+
 from crosstrade_panel.domain.scope import Side
 from crosstrade_panel.domain.snapshot import Account, Mode, Position
 from crosstrade_panel.domain.ticket import ReverseTicket
@@ -54,11 +56,22 @@ HELP_OCO = "create or join this OCO group"
 HELP_STRATEGY = "ATM strategy template"
 HELP_PORT = "a port of 127.0.0.1; any free one when left out"
 HELP_SEED = "of the price walk"
+LIST_DRILLS = "list"
+HELP_DRILL = f"let this go wrong; '{LIST_DRILLS}' prints all there is to choose from"
 
 
 def given_twice(option: str) -> str:
     """One of the two values would be dropped."""
     return f"{option} is given twice"
+
+
+def unknown_drill(name: str, near: Sequence[str]) -> str:
+    """A name that no drill has; `near` are some that were probably meant."""
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"crosstrade-panel simulator: error: no drill is called '{name}'{meant} "
+        f"(--drill {LIST_DRILLS} prints them all)"
+    )
 
 
 # --- the way to a press

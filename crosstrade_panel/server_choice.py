@@ -20,6 +20,7 @@ from crosstrade_panel.storage.credentials import (
 from crosstrade_panel.trading.ports import CredentialStore
 
 if TYPE_CHECKING:
+    from crosstrade_panel.crosstrade.proxy import Proxy
     from crosstrade_panel.storage.settings import LoadedSettings  # slow to import, and mostly not needed
 
 BASE_URL_VARIABLE = "CROSSTRADE_BASE_URL"
@@ -136,6 +137,20 @@ def practice_server(base_url: str, token: str) -> ServerChoice:
     if parsed.is_secure:
         raise AddressError("the practice exchange speaks plain http on this machine")
     return ServerChoice(parsed, "command", Token(Secret(token), TokenSource.STORE), is_practice=True)
+
+
+def proxy_for(choice: ServerChoice, settings: "Callable[[], LoadedSettings]") -> "Proxy | None":
+    """The system's proxy, where it names one and the settings allow it; None for straight ahead.
+
+    `settings` is asked only where there is a proxy. May look up a host name: not for an event loop.
+    """
+    if choice.is_practice or choice.base_url is None or not choice.base_url.is_secure:
+        return None
+    from crosstrade_panel.crosstrade.proxy import system_has_proxy, system_proxy  # noqa: PLC0415 - seldom
+
+    if not system_has_proxy() or not settings().settings.use_system_proxy:
+        return None
+    return system_proxy(choice.base_url)
 
 
 def _address(

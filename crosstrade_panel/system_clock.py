@@ -4,21 +4,25 @@ import sys
 import time
 from datetime import UTC, datetime
 
-# Windows' own monotonic clock goes on in sleep.
-_WITH_SLEEP = {"linux": "CLOCK_BOOTTIME", "darwin": "CLOCK_MONOTONIC"}
+# The one that goes on while the machine sleeps; Windows' only monotonic clock does.
+_CLOCK = getattr(time, {"linux": "CLOCK_BOOTTIME", "darwin": "CLOCK_MONOTONIC"}.get(sys.platform, ""), None)
+
+
+def system_seconds() -> float:
+    """Monotonic seconds, the machine's sleep included; `time.monotonic` leaves that out on Linux and macOS.
+
+    A read of before the sleep would else look as fresh as it was then, and the wall time of what was read
+    would be off by the whole night. Comparable between processes of one boot.
+    """
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 class SystemClock:
     """This machine's clocks."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back; comparable between processes of one boot."""
-        return time.monotonic()
-
-    def with_sleep(self) -> float:
-        """Monotonic seconds, the machine's sleep included; `monotonic` leaves that out on Linux and macOS."""
-        name = _WITH_SLEEP.get(sys.platform)
-        return time.monotonic() if name is None else time.clock_gettime(getattr(time, name))
+        """Seconds that never go back, not even in sleep stand still; see `system_seconds`."""
+        return system_seconds()
 
     def now(self) -> datetime:
         """The wall clock, aware UTC."""

@@ -94,6 +94,7 @@ _NO_WAY_THROUGH = frozenset(
     {
         Cause.CONNECT_FAILED,
         Cause.CONNECT_TIMEOUT,
+        Cause.PROXY,
         Cause.NINJATRADER_OFFLINE,
         Cause.NO_ANSWER,
         Cause.SERVER_FAILED,

@@ -17,6 +17,8 @@ from sentences import SetUpError, say
 VERSIONS = ("3.11", "3.12", "3.13")
 # Where a forgotten await or a slow callback matters; the window's tests would pay for it and show nothing.
 CORE = ("domain", "trading", "crosstrade", "simulator", "storage")
+# A wire between two network namespaces: takes Linux, a right that is root's, and most of a minute.
+LINKS = "tests/links"
 _MOST_WORKERS = 8
 # Prints what Interpreter holds; on a shim that does not work it prints nothing.
 _PROBE = """
@@ -60,22 +62,23 @@ def run(arguments: Sequence[str]) -> int:
         python = str(own.python)
         if chosen:
             return _pass(Check("pytest", (python, "-m", "pytest", *chosen)), environ).passed is False
-        verdicts += [_pass(check, environ) for check in own_checks(python)]
+        verdicts += [_pass(check, environ) for check in own_checks(python, fast=fast)]
         if not fast:
             verdicts.append(_pass(slow_callbacks(python), environ))
             verdicts += _elsewhere(interpreter, environ)
     return report(verdicts)
 
 
-def own_checks(python: str) -> list[Check]:
-    """What runs on the interpreter that was called, most telling first."""
+def own_checks(python: str, *, fast: bool) -> list[Check]:
+    """What runs on the interpreter that was called, most telling first; `fast`: without the links' wire."""
     tool = (python, "-m")
+    tests = (*parallel(), *([f"--ignore={LINKS}"] if fast else []))
     return [
         Check("ruff check", (*tool, "ruff", "check", ".")),
         Check("ruff format", (*tool, "ruff", "format", "--check", ".")),
         Check("mypy", (*tool, "mypy")),
         Check("lock", (python, "packaging/lock.py", "--check")),
-        Check("pytest", (*tool, "coverage", "run", "-m", "pytest", *parallel())),
+        Check("pytest", (*tool, "coverage", "run", "-m", "pytest", *tests)),
         Check("coverage, collected", (*tool, "coverage", "combine", "--quiet")),
         Check("coverage of what money passes", (*tool, "coverage", "report")),
     ]

@@ -160,6 +160,7 @@ class FakeGateway:
     flaws: Callable[[Source, int], Flaws] = lambda _source, _number: Flaws()
     epoch: Callable[[Source, int], int | None] = lambda _source, _number: None
     sent: list[Scope | ReverseTicket] = field(default_factory=list)
+    sent_over: list[Way] = field(default_factory=list)
     cancelled: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     reads: list[tuple[Source, float]] = field(default_factory=list)
     ways: tuple[Way, ...] = (Way.REST, Way.REST)
@@ -182,6 +183,7 @@ class FakeGateway:
     ) -> Receipt:
         """Send it; without a script everything is closed at once."""
         self.sent.append(scope)
+        self.sent_over.append(way)
         await asyncio.sleep(self.latency_s)
         if self.on_flatten is not None:
             return self.on_flatten(self, scope)
@@ -215,6 +217,7 @@ class FakeGateway:
     ) -> Receipt:
         """Send it; without a script the new position is there at once."""
         self.sent.append(ticket)
+        self.sent_over.append(way)
         await asyncio.sleep(self.latency_s)
         if self.on_reverse is not None:
             return self.on_reverse(self, ticket)

@@ -15,7 +15,7 @@ OURS = "crosstrade_panel"
 EVERYTHING = frozenset({""})
 COMMAND_LINE = frozenset({"trading", "crosstrade", "storage", "simulator", "texts", "domain"})
 # Cut out of the two composition roots, app and cli, because both need them.
-SHARED = frozenset({"elsewhere", "server_choice", "system_clock"})
+SHARED = frozenset({"elsewhere", "server_choice", "system_clock", "wakefulness"})
 # The command line, cut along its steps: arguments → session → press → output.
 CLI_PARTS = frozenset(
     {"cli_arguments", "cli_texts", "cli_output", "cli_press", "cli_session", "cli_diagnosis"}
@@ -30,7 +30,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "domain": frozenset(),
     "trading": frozenset({"domain"}),
     "crosstrade": frozenset({"trading.ports", "domain"}),
-    "storage": frozenset({"trading.ports", "domain"}),
+    "storage": frozenset({"trading.ports", "domain", "system_clock"}),
     "desktop": frozenset({"trading.ports", "domain"}),
     "simulator": frozenset(),
     "cli": COMMAND_LINE | SHARED | CLI_PARTS,
@@ -43,6 +43,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "elsewhere": frozenset({"storage", "trading", "domain"}),
     "server_choice": frozenset({"crosstrade", "storage", "trading.ports", "domain"}),
     "system_clock": frozenset(),
+    "wakefulness": frozenset(),
+    "stream_switch": frozenset({"crosstrade", "ui.view", "texts"}),
     "ui": frozenset({"trading", "domain", "texts"}),
 }
 
@@ -60,6 +62,7 @@ HOMES: dict[str, frozenset[str]] = {
     "tomlkit": frozenset({"storage"}),
     "starlette": frozenset({"simulator"}),
     "uvicorn": frozenset({"simulator"}),
+    "websockets": frozenset({"crosstrade", "simulator"}),
 }
 NO_QT = frozenset({"ui.presenter"})
 

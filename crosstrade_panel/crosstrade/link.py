@@ -40,6 +40,7 @@ class Progress:
         self.headers: Mapping[str, str] = {}
         self.answered_at: float | None = None
         self.given_up: Cause | None = None
+        self.connecting: asyncio.Timeout | None = None
 
     async def __call__(self, event: str, _info: Mapping[str, object]) -> None:
         """Note a step."""
@@ -65,6 +66,8 @@ class Progress:
         self.given_up = cause
         if self.pipe is not None:
             self.pipe.reset()
+        elif self.connecting is not None and not self.connecting.expired():
+            self.connecting.reschedule(asyncio.get_running_loop().time())
 
     @property
     def was_cut_off(self) -> bool:
@@ -142,6 +145,7 @@ class Link:
         self._on_lost = on_lost
         self._opening = asyncio.Lock()
         self._pipe: Pipe | None = None
+        self._is_over = False
         self._transport = _OneConnection(dial.base_url)
         # The deadlines are the gateway's, over the whole call; httpx's would start anew with every byte.
         self._client = httpx.AsyncClient(
@@ -194,6 +198,9 @@ class Link:
             if self._pipe is not None:
                 await self._pipe.aclose()
             self._pipe = await self._dial.connect(lambda: self._on_lost(self))
+            if self._is_over:  # meanwhile; nobody else would ever close it
+                self._pipe.reset()
+                raise ConnectionAbortedError
             self._transport.use(self._pipe)
             self.proven_at = self._clock.monotonic()
 
@@ -205,8 +212,9 @@ class Link:
         Raises:
             Exception: whatever httpx, httpcore, TLS or the system say; the progress tells how far it got.
         """
-        await self.open(connect_s)
-        progress.pipe = self._pipe
+        async with asyncio.timeout(None) as progress.connecting:
+            await self.open(connect_s)
+            progress.pipe = self._pipe
         if progress.given_up is not None:
             raise TimeoutError
         response = await self._client.send(request, stream=True)
@@ -228,6 +236,7 @@ class Link:
 
     async def close(self) -> None:
         """Say goodbye; a request that is under way is not called back."""
+        self._is_over = True
         if self._pipe is not None:
             self._pipe.mid_exchange = False
             await self._pipe.aclose()
@@ -244,6 +253,13 @@ class Link:
         return self._pipe is not None
 
     def reset(self) -> None:
-        """End the connection now, with an RST."""
+        """End the connection now, with an RST, and connect no more."""
+        self._is_over = True
         if self._pipe is not None:
             self._pipe.reset()
+
+    def abandon(self) -> None:
+        """End it whatever it does; a request under way fails, as having no link."""
+        if self.progress is not None:
+            self.progress.give_up(Cause.NO_LINK)
+        self.reset()

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import certifi
 import httpcore
-import httpx
 
 from crosstrade_panel.crosstrade.address import BaseUrl
+from crosstrade_panel.crosstrade.proxy import Proxy, ProxyError, open_tunnel
 
 # Two unsigned shorts on Windows, two ints elsewhere: on, and zero seconds to linger; a close is then a reset.
 _LINGER = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
@@ -35,8 +36,17 @@ _DEAD_PEER_OPTIONS = {
 
 
 def default_tls() -> ssl.SSLContext:
-    """A context that trusts what httpx ships; 20–110 ms of work, so make it once and off the event loop."""
-    return httpx.create_ssl_context(trust_env=False)
+    """A context that trusts what httpx ships; 20–110 ms of work, so make it once and off the event loop.
+
+    Not `ssl.create_default_context`, nor httpx's own maker, which calls it: both write the keys of every
+    connection to the file that SSLKEYLOGFILE names, and whoever has those can read the token. Nor are
+    SSL_CERT_FILE and SSL_CERT_DIR asked: a certificate is trusted, or the press is NOT SENT.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 def notice_dead_peer(sock: socket.socket, seconds: float, platform: str = sys.platform) -> None:
@@ -46,6 +56,13 @@ def notice_dead_peer(sock: socket.socket, seconds: float, platform: str = sys.pl
         level, name, units = option
         with contextlib.suppress(OSError):  # an old Windows: then the deadline finds out
             sock.setsockopt(level, name, max(1, round(seconds * units)))
+
+
+def reset(sock: socket.socket, transport: asyncio.Transport) -> None:
+    """End a connection now, with an RST: what has not left this machine never will."""
+    with contextlib.suppress(OSError):  # gone already
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+    transport.abort()
 
 
 class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
@@ -162,9 +179,7 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def reset(self) -> None:
         """End it now, with an RST: what has not left this machine never will."""
-        with contextlib.suppress(OSError):  # gone already
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
-        self._connected.abort()
+        reset(self.sock, self._connected)
 
     @property
     def sock(self) -> socket.socket:
@@ -180,11 +195,15 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """How connections are made. `tls` is asked for at the first connection; seconds throughout."""
+    """How connections are made. `tls` is asked for at the first connection; seconds throughout.
+
+    `proxy`: what https goes through, None for straight ahead. Plain http, to this machine, never does.
+    """
 
     base_url: BaseUrl
     tls: Callable[[], ssl.SSLContext]
     dead_peer_s: float
+    proxy: Proxy | None = None
 
     async def connect(self, on_lost: Callable[[], None]) -> Pipe:
         """Connect, TLS included.
@@ -192,10 +211,11 @@ class Dial:
         Raises:
             OSError: it failed; certificate problems are ssl.SSLCertVerificationError.
             UnicodeError: the host cannot be the name of one.
+            ProxyError: the proxy did not let it through.
         """
         secure = self.base_url.is_secure
         tls = self.tls() if secure else None
-        sock = await connect_socket(await _addresses(self.base_url))
+        sock = await self.connect_socket()
         _, pipe = await asyncio.get_running_loop().create_connection(
             lambda: Pipe(on_lost),
             sock=sock,
@@ -205,10 +225,32 @@ class Dial:
         notice_dead_peer(sock, self.dead_peer_s)
         return pipe
 
+    async def connect_socket(self) -> socket.socket:
+        """A socket on which the server listens, through the proxy where there is one; no TLS yet.
 
-async def _addresses(base_url: BaseUrl) -> list[Address]:
+        Raises:
+            OSError, UnicodeError, ProxyError: as `connect`.
+        """
+        proxy = self.proxy if self.base_url.is_secure else None
+        if proxy is None:
+            return await connect_socket(await _addresses(self.base_url))
+        if not proxy.host:
+            raise ProxyError(proxy.address)
+        try:
+            sock = await connect_socket(await _addresses(proxy))
+        except (OSError, UnicodeError) as error:
+            raise ProxyError(proxy.address) from error
+        try:
+            await open_tunnel(sock, proxy, self.base_url)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+async def _addresses(of: BaseUrl | Proxy) -> list[Address]:
     """Where the host is: of each family in turn, beginning with the one the system prefers."""
-    host, port = base_url.bare_host, base_url.port
+    host, port = of.bare_host, of.port
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:

@@ -17,6 +17,7 @@ from crosstrade_panel.crosstrade import wire
 from crosstrade_panel.crosstrade.address import BaseUrl, Secret
 from crosstrade_panel.crosstrade.link import Link, Progress, TooLargeError
 from crosstrade_panel.crosstrade.pipe import Dial, default_tls
+from crosstrade_panel.crosstrade.proxy import Proxy, ProxyError
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import Scope, ScopeError
@@ -121,10 +122,14 @@ class RestGateway:
         clock: Clock,
         pace: Limits,
         tls: ssl.SSLContext | Callable[[], ssl.SSLContext] = default_tls,
+        proxy: Proxy | None = None,
         cap_bytes: int = CAP_BYTES,
         on_link: Callable[[LinkReport], None] | None = None,
     ) -> None:
-        """Connect nothing yet. `tls`: a context, or what makes one at the first connection."""
+        """Connect nothing yet. `tls`: a context, or what makes one at the first connection.
+
+        `proxy`: what https is to go through; whoever makes the gateway asks the system, and the trader.
+        """
         self._base_url = base_url
         self._token = None if token is None else Secret(token)
         self._clock = clock
@@ -132,7 +137,7 @@ class RestGateway:
         self._cap_bytes = cap_bytes
         self._on_link = on_link
         self._tls = tls
-        self._dial = Dial(base_url, self._tls_context, self._pace.read_least_deadline_s)
+        self._dial = Dial(base_url, self._tls_context, self._pace.read_least_deadline_s, proxy)
         self._links: list[Link] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -196,9 +201,18 @@ class RestGateway:
         return await self._press(wire.cancel_orders_path(account), wire.cancel_orders_body(instrument))
 
     def renew(self) -> None:
-        """Replace every idle link, after a sleep of the machine: what they were connected to may be gone."""
-        for link in [link for link in self._links if link.is_idle]:
-            self._discard(link)
+        """Begin with new links, after a sleep of the machine: what the old ones led to may be gone.
+
+        Reads under way are given up, which would else wait for their deadline; a press keeps its link.
+        """
+        if self._is_closed:
+            return
+        old = [link for link in self._links if not link.carries_press]
+        self._links = [link for link in self._links if link.carries_press]
+        for link in old:
+            link.abandon()
+        for _ in range(_LINKS):
+            self._open_soon(self._add_link())
 
     async def positions(self) -> PositionsRead:
         """All open positions."""
@@ -476,6 +490,8 @@ def _reason_of(error: Exception, progress: Progress) -> Reason:
     """Why a request brought no whole answer; `progress` decides on which side of the sending it failed."""
     if progress.given_up is Cause.NO_LINK:
         return Reason(Cause.NO_LINK)
+    if isinstance(error, ProxyError):
+        return Reason(Cause.PROXY, error.said)
     cause = _cause_after_sending(error, progress) if progress.may_have_left else _cause_before_sending(error)
     return Reason(cause, status=progress.status or None)
 

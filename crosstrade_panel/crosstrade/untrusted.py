@@ -87,16 +87,27 @@ def text(value: Json) -> str | None:
     return clean_text(value) if isinstance(value, str) else None
 
 
+def word(value: Json) -> str | None:
+    """Text that something is concluded from, as it came; None where cleaning or folding would change it.
+
+    `Simu\u200blator` is not Simulator, nor is `\ufb01lled` Filled, however alike they look when cleaned.
+    """
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or value.casefold() != value.lower():
+        return None
+    return value if clean_text(value) == value else None
+
+
 def decimal(value: Json) -> Decimal | None:
     """A number of believable size; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
     number = Decimal(value)
-    if not number.is_finite() or abs(number) >= _LARGEST_NUMBER:
-        return None
-    # 1e-999999 is a small number and a megabyte of zeros once somebody writes it out.
+    # 1e-999999 is a small number and a megabyte of zeros once somebody writes it out. Looked at first: with
+    # an exponent beyond decimal's context even abs() raises.
     exponent = number.as_tuple().exponent
-    return number if isinstance(exponent, int) and abs(exponent) <= _LONGEST_NUMBER else None
+    if not isinstance(exponent, int) or abs(exponent) > _LONGEST_NUMBER:  # no int: not finite
+        return None
+    return number if abs(number) < _LARGEST_NUMBER else None
 
 
 def whole(value: Json) -> int | None:

@@ -6,10 +6,11 @@ key that is not there is a failed read and no empty list. Strict in what is writ
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -45,21 +46,42 @@ FLATTEN_PATH = "/v1/api/positions/flatten"
 POSITIONS_PATH = "/v1/api/positions?includeFlat=false"
 SNAPSHOT_PATH = "/v1/api/accounts/snapshot"
 ACCOUNTS_PATH = "/v1/api/accounts"
+STREAM_PATH = "/ws/stream"
 
 _SIDES = {"long": Side.LONG, "short": Side.SHORT}
 _FLAT = "flat"
-_ACTIONS = {Action.BUY: "BUY", Action.SELL: "SELL"}
-_ORDER_TYPES = {
+# Each transport is sent the spelling that its own page shows.
+_Words: TypeAlias = Mapping[Action | OrderType | TimeInForce, str]
+_REST_WORDS: _Words = {
+    Action.BUY: "BUY",
+    Action.SELL: "SELL",
     OrderType.MARKET: "MARKET",
     OrderType.LIMIT: "LIMIT",
     OrderType.STOP_MARKET: "STOPMARKET",
     OrderType.STOP_LIMIT: "STOPLIMIT",
+    TimeInForce.DAY: "DAY",
+    TimeInForce.GTC: "GTC",
 }
-_TIMES_IN_FORCE = {TimeInForce.DAY: "DAY", TimeInForce.GTC: "GTC"}
+_STREAM_WORDS: _Words = {
+    Action.BUY: "Buy",
+    Action.SELL: "Sell",
+    OrderType.MARKET: "Market",
+    OrderType.LIMIT: "Limit",
+    OrderType.STOP_MARKET: "StopMarket",
+    OrderType.STOP_LIMIT: "StopLimit",
+    TimeInForce.DAY: "Day",
+    TimeInForce.GTC: "Gtc",
+}
 _ORDER_GONE = re.compile(r"\balready terminal\b", re.IGNORECASE)
 _NO_POSITION = re.compile(r"\bno (?:open )?positions?\b", re.IGNORECASE)
 # What a press reports to have done. A flatten has the lists, a reverse the one id.
 _DONE_KEYS = ("orderIds", "closedPositions", "orderId")
+# What stands in for a status over the stream, where an error has only words.
+_RATE_LIMIT = re.compile(r"\brate limit\b", re.IGNORECASE)
+_NOT_HEARD = re.compile(
+    r"\btim(?:ed?|ing)[ -]?out\b|\bnot (?:connected|running)\b|\boffline\b", re.IGNORECASE
+)
+_TAKEN_OVER = re.compile(r"\bsession active elsewhere\b", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _LONGEST_RETRY_S = 86_400
 
@@ -104,6 +126,10 @@ def scope_of_body(body: bytes) -> Scope:
         fields = untrusted.decode(body)
     except UnreadableError as error:
         raise ScopeError("the body is no JSON") from error
+    return _scope_of(fields)
+
+
+def _scope_of(fields: Json) -> Scope:
     if not isinstance(fields, dict):
         raise ScopeError("the body is no object")
     texts: dict[str, str] = {}
@@ -128,12 +154,16 @@ def reverse_path(ticket: ReverseTicket) -> str:
 
 def reverse_body(ticket: ReverseTicket) -> bytes:
     """The body of a reverse; what is not set is left out, prices are plain numbers equal to those typed."""
+    return msgspec.json.encode(_reverse_fields(ticket, _REST_WORDS))
+
+
+def _reverse_fields(ticket: ReverseTicket, words: _Words) -> dict[str, str | int | msgspec.Raw]:
     body: dict[str, str | int | msgspec.Raw] = {
         "instrument": ticket.instrument,
-        "action": _ACTIONS[ticket.action],
+        "action": words[ticket.action],
         "quantity": ticket.quantity,
-        "orderType": _ORDER_TYPES[ticket.order_type],
-        "timeInForce": _TIMES_IN_FORCE[ticket.time_in_force],
+        "orderType": words[ticket.order_type],
+        "timeInForce": words[ticket.time_in_force],
     }
     if ticket.limit_price is not None:
         body["limitPrice"] = _plain(ticket.limit_price)
@@ -143,7 +173,7 @@ def reverse_body(ticket: ReverseTicket) -> bytes:
         body["ocoId"] = ticket.oco_id
     if ticket.strategy is not None:
         body["strategy"] = ticket.strategy
-    return msgspec.json.encode(body)
+    return body
 
 
 def _plain(price: Decimal) -> msgspec.Raw:
@@ -157,19 +187,78 @@ def orders_path(account: str) -> str:
 
 
 def cancel_path(account: str, order_id: str) -> str:
-    """The path that cancels one order; its body is `{}`."""
+    """The path that cancels one order; its body is `{}`.
+
+    Raises:
+        ScopeError: a blank or a dot in place of a name: what is left could be the path of all orders.
+    """
+    require_name("account", account)
+    require_name("order id", order_id)
     return f"/v1/api/accounts/{quote(account, safe='')}/orders/{quote(order_id, safe='')}/cancel"
 
 
 def cancel_orders_path(account: str) -> str:
-    """The path that cancels the orders of an account; the body narrows it to an instrument."""
+    """The path that cancels the orders of an account; the body narrows it to an instrument.
+
+    Raises:
+        ScopeError: a blank account.
+    """
+    require_name("account", account)
     return f"/v1/api/accounts/{quote(account, safe='')}/orders/cancel"
 
 
 def cancel_orders_body(instrument: str) -> bytes:
-    """The body that narrows a cancel to one instrument; without it all of the account would be meant."""
+    """The body that narrows a cancel to one instrument; without it all of the account would be meant.
+
+    Raises:
+        ScopeError: a blank instrument.
+    """
     require_name("instrument", instrument)
     return msgspec.json.encode({"instrument": instrument})
+
+
+def flatten_frame(frame_id: str, scope: Scope) -> bytes:
+    """The frame that asks for exactly this scope. Here everything has a function of its own."""
+    return _frame(frame_id, _flatten_function(scope), msgspec.Raw(flatten_body(scope)))
+
+
+def scope_of_frame(frame: bytes) -> Scope:
+    """The scope that a flatten frame asks for, read as strictly as possible.
+
+    Raises:
+        ScopeError: it is not a frame that `flatten_frame` makes.
+    """
+    try:
+        fields = untrusted.decode(frame)
+    except UnreadableError as error:
+        raise ScopeError("the frame is no JSON") from error
+    match fields:
+        case {"action": "rpc", "id": str(), "api": str() as function, "args": args, **others} if not others:
+            scope = _scope_of(args)
+        case _:
+            raise ScopeError("the frame is no flatten")
+    if function != _flatten_function(scope):
+        raise ScopeError("the function is not the one of that scope")
+    return scope
+
+
+def reverse_frame(frame_id: str, ticket: ReverseTicket) -> bytes:
+    """The frame of a reverse: the account among the arguments, the words in the stream's own case."""
+    arguments = {"account": ticket.account, **_reverse_fields(ticket, _STREAM_WORDS)}
+    return _frame(frame_id, "ReversePosition", arguments)
+
+
+def positions_frame(frame_id: str) -> bytes:
+    """The frame that asks for all open positions."""
+    return _frame(frame_id, "GetAllPositions", {"includeFlat": False})
+
+
+def _flatten_function(scope: Scope) -> str:
+    return "FlattenEverything" if scope == EveryAccount() else "Flatten"
+
+
+def _frame(frame_id: str, function: str, arguments: object) -> bytes:
+    return msgspec.json.encode({"action": "rpc", "id": frame_id, "api": function, "args": arguments})
 
 
 def position_fields(position: Position) -> dict[str, str | int | float | None]:
@@ -208,9 +297,12 @@ def _fields(answer: Json) -> Object:
     return {**data, **answer} if isinstance(data, dict) else answer
 
 
-def _levels(answer: Object) -> tuple[Object, ...]:
-    data = answer.get("data")
-    return (answer, data) if isinstance(data, dict) else (answer,)
+def _levels(answer: Object) -> Iterator[Object]:
+    """The answer, what its `data` holds, and so on: a no counts however deep it is wrapped."""
+    level: Json | Object = answer
+    while isinstance(level, dict):
+        yield level
+        level = level.get("data")
 
 
 def _says_failure(answer: Object) -> bool:
@@ -291,6 +383,62 @@ def _reason(answer: Answer, cause: Cause | None = None) -> Reason:
     return Reason(cause, _words(answer.body), answer.status, retry_after_s)
 
 
+def reason_of(answer: Answer) -> Reason:
+    """Why a reply is none that was hoped for, by its status, in the server's words."""
+    return _reason(answer)
+
+
+# -- frames of the stream ---
+
+
+class _Envelope(msgspec.Struct):
+    """What is looked at in every frame; the rest is skipped without being made into objects."""
+
+    id: str | None = None
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+
+def id_of_frame(frame: bytes) -> str | None:
+    """Whose answer a frame is; None for a push, or for what is no frame of the API."""
+    try:
+        return _ENVELOPE.decode(frame).id
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def answer_of_frame(frame: bytes, sent_at: float, answered_at: float) -> Answer:
+    """An answer of the stream as if it had come over HTTP, so that both are judged by one table.
+
+    The stream has no status. Where the error says so in words it gets the one that HTTP would have had: over
+    budget; or no word from NinjaTrader, after which it may have acted. Every other one is a 200, of which the
+    body decides.
+    """
+    # Looked for before anything is decoded: a list of positions is long and has none.
+    status = _status_of_error(frame) if b"error" in frame else 200
+    return Answer(status, frame, sent_at, answered_at)
+
+
+def _status_of_error(frame: bytes) -> int:
+    try:
+        fields = _fields(untrusted.decode(frame))
+    except UnreadableError:
+        return 200
+    said = _words(frame)
+    if _says_failure(fields) and not _reports_work(fields) and not _says_success(fields):
+        if _NOT_HEARD.search(said):
+            return 408
+        if _RATE_LIMIT.search(said):
+            return 429
+    return 200
+
+
+def is_taken_over(reason: str) -> bool:
+    """Whether the reason of a close says that another connection of this user took its place."""
+    return _TAKEN_OVER.search(reason) is not None
+
+
 # -- the answer to a press ---
 
 _UNKNOWN_CAUSES = frozenset({Cause.NINJATRADER_OFFLINE, Cause.SERVER_FAILED, Cause.UNREADABLE})
@@ -321,7 +469,11 @@ def read_receipt(answer: Answer) -> Receipt:
             fields = _fields(untrusted.decode(answer.body))
         except UnreadableError:
             fields = {}
-        if _reports_work(fields):
+            # One bad character, and behind it the orders that it closed.
+            names_work = any(key.encode() in answer.body for key in _DONE_KEYS)
+        else:
+            names_work = _reports_work(fields)
+        if names_work:
             raise _unknown(answer, _reason(answer, Cause.HALF_DONE), _receipt(answer, fields))
     raise _refused(answer)
 
@@ -364,8 +516,10 @@ def _unknown(answer: Answer, reason: Reason, receipt: Receipt | None = None) -> 
 
 
 def _reports_work(fields: Object) -> bool:
-    """Whether the answer names an order or a closed position, in whatever form."""
-    return any(fields.get(key) not in (None, "", [], {}, False) for key in _DONE_KEYS)
+    """Whether any level of the answer names an order or a closed position, in whatever form."""
+    return any(
+        level.get(key) not in (None, "", [], {}, False) for level in _levels(fields) for key in _DONE_KEYS
+    )
 
 
 def _receipt(answer: Answer, fields: Object) -> Receipt:
@@ -430,7 +584,7 @@ class _Rows:
         instrument = untrusted.name(row.get("instrument"))
         quantity = untrusted.whole(row.get("quantity"))
         said = row.get("marketPosition")
-        said = said.casefold() if isinstance(said, str) else None
+        said = said.lower() if isinstance(said, str) else None  # casefold would read a ligature as Flat
         if said == _FLAT and quantity == 0 and account is not None:
             return None
         side = _SIDES.get(said) if said is not None else None
@@ -546,6 +700,10 @@ def _list_of(answer: Answer, *keys: str, bare: bool = False) -> tuple[Object, li
     for key in keys:
         rows = fields.get(key)
         if isinstance(rows, list):
+            data = fields.get("data")
+            wrapped = data.get(key, rows) if isinstance(data, dict) else rows
+            if wrapped != rows:  # two lists, and nobody knows which is true
+                raise ReadFailedError(_reason(answer, Cause.UNREADABLE))
             return fields, rows
     raise ReadFailedError(_reason(answer, Cause.SAYS_NOTHING))
 
@@ -565,8 +723,8 @@ def _account(row: Json) -> Account | None:
     status, flat = row.get("connectionStatus"), row.get("isAccountFlat")
     return Account(
         name=account_name,
-        provider=untrusted.text(row.get("provider")),
-        connected=status.casefold() == "connected" if isinstance(status, str) else None,
+        provider=untrusted.word(row.get("provider")),
+        connected=status.lower() == "connected" if isinstance(status, str) else None,
         is_flat=flat if isinstance(flat, bool) else None,
         display_name=untrusted.text(row.get("displayName")),
     )
@@ -597,7 +755,7 @@ def _order(row: Json, account: str, blemishes: _Blemishes) -> Order:
         account=own or account,
         order_id=order_id,
         instrument=instrument,
-        state=untrusted.text(row.get("orderState")),
+        state=untrusted.word(row.get("orderState")),
         order_type=untrusted.text(row.get("orderType")),
         action=untrusted.text(row.get("action")),
         quantity=untrusted.whole(row.get("quantity")),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crosstrade_panel.domain.names import fold, same_instrument
+from crosstrade_panel.domain.names import fold, is_alias, may_be_same_instrument
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, require_name
 from crosstrade_panel.domain.snapshot import Order, OrdersRead
 
@@ -66,7 +66,7 @@ def cancel_requests(listed: ListedOrders, known: Mapping[str, OrdersRead]) -> tu
         mine = listed.of(account)
         read = known.get(fold(account))
         for instrument in dict.fromkeys(order.instrument or "" for order in mine):
-            here = tuple(order for order in mine if same_instrument(order.instrument or "", instrument))
+            here = tuple(order for order in mine if order.instrument == instrument)
             if read is not None and len(here) > 1 and _holds_all(here, instrument, read):
                 requests.append(CancelRequest(account, instrument, None, here))
                 continue
@@ -75,11 +75,15 @@ def cancel_requests(listed: ListedOrders, known: Mapping[str, OrdersRead]) -> tu
 
 
 def _holds_all(here: tuple[Order, ...], instrument: str, read: OrdersRead) -> bool:
-    """Whether no other order could be meant by the pair; one whose instrument is not known could be."""
+    """Whether no other order could be meant by the pair; one whose instrument is not known could be.
+
+    A name that moves at a roll (`MES`) never stands for a pair: who knows what it means to the server.
+    """
     ids = {order.order_id for order in here}
     there = {
         order.order_id
         for order in read.orders
-        if order.is_working and (order.instrument is None or same_instrument(order.instrument, instrument))
+        if order.is_working
+        and (order.instrument is None or may_be_same_instrument(order.instrument, instrument))
     }
-    return not read.flaws.spoil(read.account) and there <= ids
+    return not is_alias(instrument) and not read.flaws.spoil(read.account) and there <= ids

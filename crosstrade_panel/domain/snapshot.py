@@ -1,12 +1,13 @@
 """What a read showed: accounts, positions, working orders, and how far the read can be believed."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
 from crosstrade_panel.domain.names import fold, may_be_same_instrument
-from crosstrade_panel.domain.scope import Scope, Side, is_outside
+from crosstrade_panel.domain.scope import Scope, Side, account_of, is_outside
 
 
 class Mode(Enum):
@@ -169,7 +170,42 @@ class OrdersRead:
 
 def in_scope(scope: Scope, positions: Iterable[Position]) -> tuple[Position, ...]:
     """The rows that a scope would touch; one that cannot be shown to be outside is inside."""
+    if account_of(scope) is None and scope.instrument is None and scope.side is None:
+        return tuple(positions)
     return tuple(row for row in positions if not is_outside(scope, row.account, row.instrument, row.side))
+
+
+def same_rows(some: Sequence[Position], others: Sequence[Position]) -> bool:
+    """Whether two lists hold the same positions, whatever their prices; cheap in the same order."""
+    if some is others:
+        return True
+    if len(some) != len(others):
+        return False
+    if all(
+        one.quantity == other.quantity
+        and one.side is other.side
+        and one.instrument == other.instrument
+        and one.account == other.account
+        for one, other in zip(some, others, strict=True)
+    ):
+        return True
+    return Counter(map(_without_prices, some)) == Counter(map(_without_prices, others))
+
+
+def _without_prices(row: Position) -> tuple[object, ...]:
+    return row.pair, row.side, row.quantity
+
+
+def shown_in(scope: Scope, read: PositionsRead) -> tuple[Position, ...] | None:
+    """What a read shows of a scope; None where it is not to be believed, or says nothing of the account."""
+    account = account_of(scope)
+    if read.flaws.everything is not None:
+        return None
+    if account is not None:
+        is_listed = read.accounts is None or find_account(read.accounts, account) is not None
+        if read.flaws.spoil(account) or not is_listed:
+            return None
+    return in_scope(scope, read.positions)
 
 
 def total_unrealized(positions: Iterable[Position]) -> Decimal | None:

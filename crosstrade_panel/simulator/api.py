@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crosstrade_panel.simulator.book import Book
+    from crosstrade_panel.simulator.faults import ReadKind, View
     from crosstrade_panel.simulator.wire import Row
 
 _Argument = TypeVar("_Argument")
@@ -62,7 +63,7 @@ class Api:
             "GetAllPositions": lambda args: self._all_positions(
                 wire.flag(args.get("includeFlat"), default=False)
             ),
-            "ListAccounts": lambda _: Answer(200, wire.accounts(book.accounts())),
+            "ListAccounts": lambda _: self._all_accounts(),
             "Flatten": self._flatten_with_filters,
             "FlattenEverything": self._flatten_everything,
             "ReversePosition": self._reverse_by_name,
@@ -99,23 +100,26 @@ class Api:
 
     def reversed(self, pending: PendingReverse) -> Answer | None:
         """The answer to a reverse, as soon as its entry is placed."""
+        if pending.dropped:
+            return Answer(503, wire.refusal("The practice exchange was reset"))
         return None if pending.entry is None else Answer(200, wire.order_placed(pending.entry), acted=True)
 
     # ---- over HTTP
 
     def _accounts(self, _: _Request) -> Answer:
-        return Answer(200, wire.accounts(self._book.accounts()))
+        return self._all_accounts()
 
     def _snapshot(self, request: _Request) -> Answer:
-        epoch = self._book.next_epoch(request.wall_ms)
-        return Answer(200, wire.snapshot(epoch, self._book.accounts(), self._book.positions()))
+        epoch, view = self._book.next_epoch(request.wall_ms), self._view
+        return self._seen("snapshot", wire.snapshot(epoch, view.accounts(), view.positions()))
 
     def _positions(self, request: _Request) -> Answer:
         return self._all_positions(request.flag("includeFlat", default=False))
 
     def _orders(self, request: _Request) -> Answer:
         active_only = request.flag("activeOnly", default=False)
-        return Answer(200, wire.orders(self._book.orders(request.names[0], active_only=active_only)))
+        account = self._book.account(request.names[0]).name
+        return self._seen("orders", wire.orders(self._view.orders(account, active_only=active_only)), account)
 
     def _flatten(self, request: _Request) -> Answer:
         done = self._book.flatten(wire.flatten_request(request.fields()))
@@ -161,14 +165,26 @@ class Api:
     # ---- over both
 
     def _all_positions(self, include_flat: bool) -> Answer:  # noqa: FBT001  # a field of the wire
-        return Answer(200, wire.positions(self._book.positions(include_flat=include_flat)))
+        return self._seen("positions", wire.positions(self._view.positions(include_flat=include_flat)))
+
+    def _all_accounts(self) -> Answer:
+        return self._seen("accounts", wire.accounts(self._view.accounts()))
 
     def _cancel_one(self, account: str, order_id: str) -> Answer:
-        return Answer(200, wire.order_placed(self._book.cancel(account, order_id)), acted=True)
+        order = self._book.cancel(account, order_id)
+        return Answer(200, wire.order_placed(order), acted=order.state == "CancelPending")
 
     def _cancel_many(self, account: str, instrument: str | None) -> Answer:
         orders = self._book.cancel_all(account, instrument)
-        return Answer(200, wire.orders_cancelled(orders), acted=bool(orders))
+        acted = any(order.state == "CancelPending" for order in orders)
+        return Answer(200, wire.orders_cancelled(orders), acted=acted)
+
+    @property
+    def _view(self) -> View:
+        return self._book.faults.view(self._book)
+
+    def _seen(self, kind: ReadKind, data: Row, account: str = "") -> Answer:
+        return Answer(200, self._book.faults.read(self._book, kind, account, data))
 
     def _near(self, raw_path: str) -> list[str]:
         segments = raw_path.split("/")

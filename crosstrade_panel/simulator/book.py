@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from random import Random
@@ -26,6 +26,7 @@ from crosstrade_panel.simulator.ledger import (
     Position,
     PositionPicture,
     PracticeAccount,
+    StateChange,
 )
 from crosstrade_panel.simulator.market import Market
 
@@ -39,6 +40,7 @@ STOP_TICKS = 40
 TARGET_TICKS = 60
 _LONGEST_CATCH_UP_S = 60.0
 _REMEMBERED_ORDERS = 2000
+_REMEMBERED_CHANGES = 10_000
 
 
 class BookError(Exception):
@@ -83,16 +85,20 @@ class ReverseRequest:
 
 @dataclass(slots=True, eq=False)
 class PendingReverse:
-    """A reverse under way. `entry` is None until the new order is placed."""
+    """A reverse under way. `entry` is None until the new order is placed, for good where it is `dropped`."""
 
     account: str
     contract: Contract
     request: ReverseRequest
     entry: Order | None = None
+    dropped: bool = False
 
 
 class Book:
-    """Accounts, prices, positions and orders of one exchange. Not thread-safe: its owner holds one lock."""
+    """Accounts, prices, positions and orders of one exchange. Not thread-safe: its owner holds one lock.
+
+    `time_scale` multiplies every delay: of fills, of cancels, of a reverse's wait. Prices walk at their pace.
+    """
 
     def __init__(
         self,
@@ -103,10 +109,12 @@ class Book:
         listing: Listing | None = None,
         faults: Faults | None = None,
         walking: bool = True,
+        time_scale: float = 1.0,
     ) -> None:
         self.listing = listing or Listing()
         self.faults: Faults = faults or NoFaults()
         self.walking = walking
+        self.time_scale = time_scale
         self.now: float | None = None
         # One stream each: an id more or less never changes a delay.
         self._delay_random, self._id_random = Random(f"{seed}:delay"), Random(f"{seed}:id")
@@ -121,7 +129,9 @@ class Book:
         self._agenda_number = 0
         self._next_step = 0.0
         self._epoch_ms = 0
-        self._open_with(openings)
+        self._story: deque[StateChange] = deque(maxlen=_REMEMBERED_CHANGES)
+        self._openings = tuple(openings)
+        self._open_with(self._openings)
 
     # ---- time
 
@@ -130,6 +140,10 @@ class Book:
         if self.now is None:
             self.now = now
             self._next_step = now + WALK_STEP_S
+            # What it opened with, when there was no time yet.
+            opening = [replace(change, at=now) for change in self._story]
+            self._story.clear()
+            self._story.extend(opening)
         while True:
             due = self._agenda[0][0] if self._agenda else float("inf")
             if min(due, self._next_step) > now:
@@ -196,29 +210,31 @@ class Book:
 
     def flatten(self, request: FlattenRequest) -> Flattened:
         """Order every matching position closed and its pair's orders cancelled. Orders elsewhere survive."""
+        self.faults.flattening(self, request)
         closed = self.positions(request)
         order_ids: list[str] = []
         for picture in closed:
-            order_ids += self._close(picture)
-        return Flattened(closed, tuple(order_ids))
+            order_ids += self.close(picture)
+        return self.faults.flattened(self, request, Flattened(closed, tuple(order_ids)))
 
     def begin_reverse(self, account: str, request: ReverseRequest) -> PendingReverse:
-        """Close what is open; the entry follows when that and its orders are gone, after 5 s anyway."""
+        """Close what is open; the entry follows once that and its orders are gone, after the wait anyway."""
         name = self.account(account).name
         contract = self.contract(request.instrument)
         for price in (request.limit_price, request.stop_price):
             if price is not None and price % contract.tick:
                 raise BookError
+        self.faults.reversing(self, name, contract)
         pair = FlattenRequest(name, contract.name)
         pictures = self.positions(pair)
         if not pictures:
             no_position = f"No position found for instrument '{request.instrument}' in account '{account}'"
             raise BookError(no_position)
         for picture in pictures:
-            self._close(picture)
+            self.close(picture)
         pending = PendingReverse(name, contract, request)
         self._reverses.append(pending)
-        self._after(REVERSE_WAIT_S, partial(self._place_entry, pending))
+        self.later(REVERSE_WAIT_S * self.time_scale, partial(self._place_entry, pending))
         self._place_free_entries()
         return pending
 
@@ -229,18 +245,71 @@ class Book:
         if order is None or order.account != name:
             gone = f"Order '{order_id}' not found or already terminal"
             raise BookError(gone)
-        self._cancel(order)
+        for each in self.faults.cancelling(self, (order,)):
+            self._cancel(each)
         return order
 
     def cancel_all(self, account: str, instrument: str | None = None) -> tuple[Order, ...]:
         """Ask for every order of an account, or of one instrument in it, to be cancelled."""
         contract = None if instrument is None else self.contract(instrument)
         orders = tuple(order for order in self.orders(account) if contract in {None, order.contract})
-        for order in orders:
+        for order in self.faults.cancelling(self, orders):
             self._cancel(order)
         return orders
 
-    # ---- the world outside: what a market, a bot or a test does
+    # ---- the world outside: what a market, a bot, a drill or a test does
+
+    def story(self) -> tuple[StateChange, ...]:
+        """What positions and orders became, one entry for each fill and each change of an order."""
+        return tuple(self._story)
+
+    def reset(self) -> None:
+        """Positions, orders and money as at the start. Prices and time go on; a reverse under way is over."""
+        for pending in self._reverses:
+            pending.dropped = True
+        pairs = {(order.account, order.contract) for order in self._live.values()} | set(self._positions)
+        for kept in (self._reverses, self._agenda, self._positions, self._live, self._done, self._realized):
+            kept.clear()
+        for pair in pairs:
+            self._changed(*pair)
+        self._open_with(self._openings)
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Do something after a while, unscaled, as part of `advance`."""
+        self._agenda_number += 1
+        due = (self.now or 0.0) + max(0.0, delay_s)
+        heapq.heappush(self._agenda, (due, self._agenda_number, action))
+
+    def close(self, picture: PositionPicture) -> list[str]:
+        """Cancel what rests on the pair and send the offsetting order. Ids of the cancelled."""
+        pair = (picture.account, picture.contract)
+        cancelled = [
+            order
+            for order in self._live.values()
+            # A market order is on its way already. So a second flatten in flight closes twice: so does NT8.
+            if (order.account, order.contract) == pair
+            and order.order_type != "Market"
+            and not self.faults.survives(order)
+        ]
+        for order in cancelled:
+            self._cancel(order)
+        action: Action = "Sell" if picture.side == "Long" else "BuyToCover"
+        closing = Order(self._new_id(), *pair, action, "Market", picture.quantity, purpose="close")
+        self._place(closing)
+        return [order.order_id for order in cancelled]
+
+    def fill(self, order: Order) -> None:
+        """Fill an order at the last price, one that is being cancelled too."""
+        if order.is_live:
+            order.state = "Working"
+            self._fill(order)
+
+    def retire(self, order: Order) -> None:
+        """Let an order be cancelled at once."""
+        if order.is_live:
+            order.state = "Cancelled"
+            self._forget(order)
+            self._changed(order.account, order.contract)
 
     def set_price(self, instrument: str, price: Decimal) -> None:
         """Move a market: every resting order that this price reaches fills. The walk goes on from there."""
@@ -338,21 +407,6 @@ class Book:
             sum((p.unrealized(self.price(p.contract)) for p in held), Decimal(0)),
         )
 
-    def _close(self, picture: PositionPicture) -> list[str]:
-        """Cancel what rests on the pair and send the offsetting order. Ids of the cancelled."""
-        pair = (picture.account, picture.contract)
-        cancelled = [
-            order
-            for order in self._live.values()
-            # A market order is on its way already. So a second flatten in flight closes twice: so does NT8.
-            if (order.account, order.contract) == pair and order.order_type != "Market"
-        ]
-        for order in cancelled:
-            self._cancel(order)
-        action: Action = "Sell" if picture.side == "Long" else "BuyToCover"
-        self._place(Order(self._new_id(), *pair, action, "Market", picture.quantity, state="Submitted"))
-        return [order.order_id for order in cancelled]
-
     def _place_free_entries(self) -> None:
         for pending in list(self._reverses):
             position = self._positions.get((pending.account, pending.contract))
@@ -381,19 +435,26 @@ class Book:
                 request.time_in_force,
                 request.oco_id,
                 request.strategy,
+                purpose="entry",
             )
         )
 
     def _place(self, order: Order) -> Order:
+        if self.faults.rejects(order):
+            order.state = "Rejected"
+            self._done.append(order)
+            self._changed(order.account, order.contract)
+            return order
         self._live[order.order_id] = order
         if order.order_type == "Market":
             order.state = "Submitted"
-            usual_s = self._delay_random.uniform(0.05, 0.15)
-            self._after(self.faults.fill_delay_s(order, usual_s), partial(self._fill, order))
+            usual_s = self._delay_random.uniform(0.05, 0.15) * self.time_scale
+            self.later(self.faults.fill_delay_s(order, usual_s), partial(self._fill, order))
         else:
             order.state = "Accepted" if order.stop_price is not None else "Working"
-            if order.reached_by(self.price(order.contract)):
-                self._fill(order)
+        self._changed(order.account, order.contract)
+        if order.is_resting and order.reached_by(self.price(order.contract)):
+            self._fill(order)
         return order
 
     def _cancel(self, order: Order) -> None:
@@ -401,13 +462,9 @@ class Book:
         for member in group:
             if member.is_live and member.state != "CancelPending":
                 member.state = "CancelPending"
-                usual_s = self._delay_random.uniform(0.01, 0.04)
-                self._after(self.faults.cancel_delay_s(member, usual_s), partial(self._retire, member))
-
-    def _retire(self, order: Order) -> None:
-        if order.is_live:
-            order.state = "Cancelled"
-            self._forget(order)
+                usual_s = self._delay_random.uniform(0.01, 0.04) * self.time_scale
+                self.later(self.faults.cancel_delay_s(member, usual_s), partial(self.retire, member))
+                self._changed(member.account, member.contract)
 
     def _fill(self, order: Order) -> None:
         if not order.is_live or order.state == "CancelPending":
@@ -417,7 +474,7 @@ class Book:
         self._forget(order)
         self._book_fill(order.account, order.contract, order.direction * order.quantity, price)
         for other in self._oco_group(order) if order.oco_id else ():
-            self._retire(other)
+            self.retire(other)
         if order.strategy:
             self._bracket(order.account, order.contract, order.direction * order.quantity, order.strategy)
 
@@ -428,6 +485,18 @@ class Book:
     def _book_fill(self, account: str, contract: Contract, signed_quantity: int, price: Decimal) -> None:
         position = self._positions.setdefault((account, contract), Position(account, contract))
         self._realized[account] += position.fill(signed_quantity, price)
+        self._changed(account, contract)
+
+    def _changed(self, account: str, contract: Contract) -> None:
+        position = self._positions.get((account, contract))
+        working = tuple(
+            order.order_id
+            for order in self._live.values()
+            if (order.account, order.contract) == (account, contract)
+        )
+        signed = 0 if position is None else position.signed
+        self._story.append(StateChange(self.now or 0.0, account, contract.name, signed, working))
+        self.faults.changed(self, account, contract)
 
     def _bracket(self, account: str, contract: Contract, signed_quantity: int, strategy: str) -> None:
         """Stop and target around the last price, as an ATM template places them: one cancels the other."""
@@ -460,11 +529,6 @@ class Book:
         for order in list(self._live.values()):
             if order.is_resting and order.reached_by(self.price(order.contract)):
                 self._fill(order)
-
-    def _after(self, delay_s: float, action: Callable[[], None]) -> None:
-        self._agenda_number += 1
-        due = (self.now or 0.0) + max(0.0, delay_s)
-        heapq.heappush(self._agenda, (due, self._agenda_number, action))
 
     def _new_id(self) -> str:
         return f"{self._id_random.getrandbits(128):032x}"

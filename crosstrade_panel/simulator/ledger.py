@@ -48,6 +48,8 @@ class Order:
     filled: int = 0
     fill_price: Decimal | None = None
     triggered: bool = False
+    purpose: Literal["", "close", "entry"] = ""
+    """A flatten's or a reverse's closing order, a reverse's new one, or any other."""
 
     @property
     def direction(self) -> int:
@@ -134,6 +136,20 @@ class PositionPicture:
     average_price: Decimal
     market_price: Decimal
     unrealized: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """What an account held and had working on one contract right after a fill or a change of an order.
+
+    `at` is monotonic, on the exchange's clock; `working_orders` are the ids of all that may still fill.
+    """
+
+    at: float
+    account: str
+    instrument: str
+    signed: int
+    working_orders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

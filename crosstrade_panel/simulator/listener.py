@@ -7,17 +7,20 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from crosstrade_panel.simulator.link import Link
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crosstrade_panel.simulator.faults import Faults
+
 HOST = "127.0.0.1"
-Links = WeakValueDictionary[tuple[str, int], asyncio.Transport]
+Links = dict[tuple[str, int], Link]
 """Open connections by the client's address."""
 
 _TICK_S = 0.1
@@ -43,9 +46,13 @@ class LoopbackServer(uvicorn.Server):
     def leave(self) -> None:
         """Ask it to stop, from any thread."""
         self.should_exit = True
+        self.soon(self._leaving.set)
+
+    def soon(self, act: Callable[[], None]) -> None:
+        """Let its loop do something, from any thread; nothing where it does not run."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed already
-                self._loop.call_soon_threadsafe(self._leaving.set)
+                self._loop.call_soon_threadsafe(act)
 
     async def main_loop(self) -> None:
         """Tick until asked to leave."""
@@ -94,13 +101,24 @@ class LoopbackServer(uvicorn.Server):
             await self.startup(sockets=[listening_socket(self._port)])
 
 
-def connection_type(links: Links) -> type[asyncio.Protocol]:
-    """A connection of uvicorn's, which also leaves its transport where a fault can find it."""
+def connection_type(
+    links: Links, faults_now: Callable[[], Faults], clock: Callable[[], float]
+) -> type[asyncio.Protocol]:
+    """A connection of uvicorn's behind a link that a fault can find and bend."""
 
-    class Connection(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    class Connection(Link):
+        def __init__(self, **wanted: Any) -> None:  # noqa: ANN401  # as uvicorn makes its protocols
+            super().__init__(H11Protocol(**wanted), faults_now, clock)
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
-            links[transport.get_extra_info("peername")] = transport
+            links[transport.get_extra_info("peername")] = self
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            # The number may belong to a new connection by now.
+            if links.get(self.get_extra_info("peername")) is self:
+                del links[self.get_extra_info("peername")]
 
     return Connection
 

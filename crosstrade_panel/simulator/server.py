@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import secrets
-import shlex
-import signal
-import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
@@ -29,8 +25,10 @@ from crosstrade_panel.simulator.api import Answer, Api
 from crosstrade_panel.simulator.book import Book, BookError, PendingReverse
 from crosstrade_panel.simulator.bucket import TokenBucket
 from crosstrade_panel.simulator.calls import CallLog
-from crosstrade_panel.simulator.faults import Call, Faults, Reply
-from crosstrade_panel.simulator.ledger import DEFAULT_ACCOUNTS, PracticeAccount
+from crosstrade_panel.simulator.drills import DRILLS
+from crosstrade_panel.simulator.faults import Call, Faults, NoFaults, Raw, Reply
+from crosstrade_panel.simulator.ledger import DEFAULT_ACCOUNTS, PracticeAccount, StateChange
+from crosstrade_panel.simulator.link import Link
 from crosstrade_panel.simulator.listener import (
     HOST,
     Links,
@@ -43,13 +41,9 @@ from crosstrade_panel.simulator.listener import (
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType, TracebackType
+    from types import TracebackType
 
     from starlette.types import Receive, Scope, Send
-
-    _SignalHandler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
-
-TOKEN_VARIABLE = "CROSSTRADE_PRACTICE_TOKEN"  # noqa: S105  # the name of a variable
 
 _POLL_S = 0.01
 _START_DEADLINE_S = 10.0
@@ -63,9 +57,10 @@ class PracticeExchange:
     """One exchange: a book, a budget, a token and the socket they are reached over.
 
     `clock` gives monotonic seconds; the book moves only as it does. `calls` is the log of what arrived.
+    `time_scale` multiplies every delay of the book and of the drills; a given book has its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # everything has a default
         self,
         *,
         seed: int = 1,
@@ -77,12 +72,12 @@ class PracticeExchange:
         budget: TokenBucket | None = None,
         faults: Faults | None = None,
         keep_alive_s: int = 75,
+        time_scale: float = 1.0,
     ) -> None:
         self.token = secrets.token_hex(16) if token is None else token
         self.calls = CallLog()
-        self._book = Book(seed=seed, accounts=accounts) if book is None else book
-        if faults is not None:
-            self._book.faults = faults
+        self._book = Book(seed=seed, accounts=accounts, time_scale=time_scale) if book is None else book
+        self._drill: str | None = None
         self._api = Api(self._book)
         self._clock = clock
         self._budget = TokenBucket() if budget is None else budget
@@ -94,7 +89,10 @@ class PracticeExchange:
         self._server: LoopbackServer | None = None
         self._thread: threading.Thread | None = None
         self._session: WebSocket | None = None
+        self._goodbyes: set[asyncio.Task[None]] = set()
         self._links = Links()
+        if faults is not None:
+            self.faults = faults
 
     # ---- for its owner
 
@@ -117,7 +115,66 @@ class PracticeExchange:
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
-        self._book.faults = faults
+        self._arm(None, faults)
+
+    @property
+    def drill(self) -> str | None:
+        """The name of the drill that is armed, of `DRILLS`; None on a good day.
+
+        May be set at any moment, from any thread; setting the same name again arms it afresh. Disarming
+        changes no position and no order. ValueError for a name that no drill has.
+        """
+        return self._drill
+
+    @drill.setter
+    def drill(self, name: str | None) -> None:
+        if name is not None and name not in DRILLS:
+            raise ValueError(f"no drill is called {name!r}")
+        self._arm(name, NoFaults() if name is None else DRILLS[name].make(self._clock, self._book.time_scale))
+
+    def story(self) -> tuple[StateChange, ...]:
+        """What every position and every working order became, and when; the last 10,000 changes."""
+        with self.book_now() as book:
+            return book.story()
+
+    def reset(self) -> None:
+        """Positions, orders and money as at the start; an armed drill is armed afresh."""
+        with self._lock:
+            with self.book_now() as book:
+                book.reset()
+            if self._drill is not None:
+                self.drill = self._drill
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether a stream is open."""
+        return self._session is not None
+
+    def close_stream(self, code: int, reason: str, after_s: float = 0.0) -> None:
+        """Close the stream that is open then, if one is. Safe from any thread."""
+
+        async def goodbye() -> None:
+            await asyncio.sleep(after_s)
+            if self._session is not None:
+                with suppress(RuntimeError, WebSocketDisconnect):
+                    await self._session.close(code, reason)
+
+        def begin() -> None:
+            task = asyncio.get_running_loop().create_task(goodbye())
+            self._goodbyes.add(task)
+            task.add_done_callback(self._goodbyes.discard)
+
+        self._in_loop(begin)
+
+    def close_idle_links(self) -> None:
+        """Close every connection that carries no request just now, streams too. Safe from any thread."""
+
+        def close() -> None:
+            for link in list(self._links.values()):
+                if not link.busy:
+                    link.close()
+
+        self._in_loop(close)
 
     def start(self) -> None:
         """Listen; returns when requests are answered. PracticeError when it cannot."""
@@ -170,13 +227,23 @@ class PracticeExchange:
                 return False
             time.sleep(_POLL_S)
 
+    def _arm(self, name: str | None, faults: Faults) -> None:
+        with self.book_now() as book:
+            book.faults, self._drill = faults, name
+            faults.arm(book, self)
+
+    def _in_loop(self, act: Callable[[], None]) -> None:
+        """Where nothing runs yet, or any more, there is nothing to act on."""
+        if self._server is not None:
+            self._server.soon(act)
+
     # ---- in its thread
 
     def _config(self) -> uvicorn.Config:
         app = Starlette(routes=[WebSocketRoute("/ws/stream", self._stream), Mount("/", app=self._http)])
         return uvicorn.Config(
             app,
-            http=connection_type(self._links),
+            http=connection_type(self._links, lambda: self.faults, self._clock),
             ws="websockets-sansio",
             loop="asyncio",
             lifespan="off",
@@ -215,28 +282,64 @@ class PracticeExchange:
         except ClientDisconnect:
             return
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
-        call = self.calls.arrived(request.method, f"{path}?{query}" if query else path, body, self._clock())
         link = self._link(scope)
-        reply = self._refused_at_the_door(request.headers.get("authorization", ""))
-        if reply is None:
+        whole = f"{path}?{query}" if query else path
+        call = self._arrived(link, request.method, whole, body)
+        authorization = request.headers.get("authorization", "")
+        with _busy(link):
             reply = await self._carried_out(
-                call, link, lambda: self._api.rest(request.method, path, query, body, _wall_ms())
+                call,
+                link,
+                lambda: self._refused_at_the_door(authorization, call),
+                lambda: self._api.rest(request.method, path, query, body, _wall_ms()),
             )
-        if reply is None:
-            # Somebody decided that nothing is sent: the link is theirs until it is gone.
+            if isinstance(reply, Reply):
+                response = Response(
+                    reply.body, reply.status, dict(reply.headers), media_type="application/json"
+                )
+                self.calls.answered(call, reply.status, self._clock(), reply.body)
+                await response(scope, receive, send)
+                return
+            if reply is not None:
+                await self._write_raw(call, reply, link)
+            # Somebody decided that nothing more is sent: the link is theirs until it is gone.
             while (await receive())["type"] != "http.disconnect":
                 pass
-            return
-        response = Response(reply.body, reply.status, dict(reply.headers), media_type="application/json")
-        self.calls.answered(call, reply.status, self._clock())
-        await response(scope, receive, send)
 
-    def _link(self, scope: Scope) -> asyncio.Transport | None:
+    def _link(self, scope: Scope) -> Link | None:
         return self._links.get(scope["client"])
 
-    def _refused_at_the_door(self, authorization: str) -> Reply | None:
+    def _arrived(self, link: Link | None, method: str, path: str, body: bytes) -> Call:
+        at = self._clock()
+        began_at = at if link is None or link.began_at is None else link.began_at
+        if link is not None:
+            link.began_at = None
+        return self.calls.arrived(method, path, body, at, began_at)
+
+    async def _write_raw(self, call: Call, raw: Raw, link: Link | None) -> None:
+        if link is None:
+            return
+        if raw.status is not None:
+            self.calls.answered(call, raw.status, self._clock())
+        if raw.parts is not None:
+            async with aclosing(raw.parts(link)) as parts:
+                async for part in parts:
+                    if link.is_closing():
+                        return
+                    link.write(part)
+                    self.calls.wrote(call, part)
+                    await link.drain()
+        if raw.ending == "close":
+            link.close()
+        elif raw.ending == "reset":
+            link.reset()
+
+    def _refused_at_the_door(self, authorization: str, call: Call | None = None) -> Reply | None:
         if not self._is_authorized(authorization):
             return _reply(Answer(401, {"error": "Unauthorized"}))
+        turned_away = None if call is None else self.faults.door(call)
+        if turned_away is not None:
+            return _reply(Answer(401, {"error": turned_away}))
         wait_s = self._over_budget()
         if wait_s:
             reply = _reply(Answer(429, {"error": "Rate limit exceeded"}))
@@ -252,10 +355,19 @@ class PracticeExchange:
             return self._budget.take(self._clock())
 
     async def _carried_out(
-        self, call: Call, link: asyncio.Transport | None, act: Callable[[], Answer | PendingReverse]
-    ) -> Reply | None:
-        """The one way from a request to its answer, for both transports: fault, act, wait, fault."""
-        instead = await self.faults.before(call, link)
+        self,
+        call: Call,
+        link: Link | None,
+        refused: Callable[[], Reply | None],
+        act: Callable[[], Answer | PendingReverse],
+    ) -> Reply | Raw | None:
+        """The one way from a request to its answer, for both transports: door, fault, act, wait, fault."""
+        at_the_door = refused()
+        if at_the_door is not None:
+            return at_the_door
+        # The same all the way: what is armed meanwhile begins with the next request.
+        faults = self.faults
+        instead = await faults.before(call, link)
         if instead is not None:
             return instead
         with self.book_now():
@@ -266,7 +378,7 @@ class PracticeExchange:
             answer = await self._reversed(answer)
         elif answer.acted:
             self.calls.acted(call)
-        return await self.faults.after(call, _reply(answer), link)
+        return await faults.after(call, _reply(answer), link)
 
     async def _reversed(self, pending: PendingReverse) -> Answer:
         server = self._server
@@ -281,10 +393,11 @@ class PracticeExchange:
     # ---- the stream
 
     async def _stream(self, stream: WebSocket) -> None:
-        handshake = self.calls.arrived("GET", "/ws/stream", b"", self._clock())
-        refused = self._refused_at_the_door(stream.headers.get("authorization", ""))
+        link = self._link(stream.scope)
+        handshake = self._arrived(link, "GET", "/ws/stream", b"")
+        refused = self._refused_at_the_door(stream.headers.get("authorization", ""), handshake)
         if refused is not None:
-            self.calls.answered(handshake, refused.status, self._clock())
+            self.calls.answered(handshake, refused.status, self._clock(), refused.body)
             denial = Response(
                 refused.body, refused.status, dict(refused.headers), media_type="application/json"
             )
@@ -297,6 +410,7 @@ class PracticeExchange:
         if previous is not None:
             with suppress(RuntimeError, WebSocketDisconnect):
                 await previous.close(_TAKEN_OVER, "Session active elsewhere")
+        self.faults.stream_opened()
         answering: set[asyncio.Task[None]] = set()
         try:
             await self._converse(stream, answering)
@@ -308,14 +422,18 @@ class PracticeExchange:
             await asyncio.gather(*answering, return_exceptions=True)
 
     async def _converse(self, stream: WebSocket, answering: set[asyncio.Task[None]]) -> None:
-        violations = 0
+        violations, link = 0, self._link(stream.scope)
         while (message := await stream.receive())["type"] == "websocket.receive":
             raw: bytes = message.get("bytes") or (message.get("text") or "").encode()
-            call = self.calls.arrived("WS", "/ws/stream", raw, self._clock())
+            call = self._arrived(link, "WS", "/ws/stream", raw)
             try:
                 frame = wire.body_object(raw)
             except BookError:
                 frame = {}
+            turned_away = self.faults.door(call)
+            if turned_away is not None:
+                await self._say(stream, call, 401, {"id": frame.get("id"), "error": turned_away})
+                continue
             if self._over_budget():
                 violations += 1
                 await self._say(stream, call, 429, {"id": frame.get("id"), "error": "Rate limit exceeded"})
@@ -336,10 +454,14 @@ class PracticeExchange:
 
     async def _answer_rpc(self, stream: WebSocket, call: Call, frame: wire.Row) -> None:
         function, args = frame.get("api"), frame.get("args", {})
-        reply = await self._carried_out(call, self._link(stream.scope), lambda: self._api.rpc(function, args))
-        if reply is not None:
-            body = b'{"id":%b,"data":%b}' % (wire.encode(frame.get("id")), reply.body)
-            await self._send(stream, call, reply.status, body)
+        link = self._link(stream.scope)
+        with _busy(link):
+            reply = await self._carried_out(call, link, lambda: None, lambda: self._api.rpc(function, args))
+            if isinstance(reply, Reply):
+                body = b'{"id":%b,"data":%b}' % (wire.encode(frame.get("id")), reply.body)
+                await self._send(stream, call, reply.status, body)
+            elif reply is not None:
+                await self._write_raw(call, reply, link)
 
     async def _say(self, stream: WebSocket, call: Call, status: int, data: wire.Row) -> None:
         await self._send(stream, call, status, wire.encode(data))
@@ -348,7 +470,20 @@ class PracticeExchange:
         # Closed by us or by the client meanwhile: there is nobody to tell.
         with suppress(RuntimeError, WebSocketDisconnect):
             await stream.send_text(body.decode(errors="replace"))
-            self.calls.answered(call, status, self._clock())
+            self.calls.answered(call, status, self._clock(), body)
+
+
+@contextmanager
+def _busy(link: Link | None) -> Iterator[None]:
+    """A request on this link is being answered."""
+    if link is None:
+        yield
+        return
+    link.busy += 1
+    try:
+        yield
+    finally:
+        link.busy -= 1
 
 
 def _reply(answer: Answer) -> Reply:
@@ -357,54 +492,3 @@ def _reply(answer: Answer) -> Reply:
 
 def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def serve_alone(*, port: int, seed: int, out: Callable[[str], None]) -> int:
-    """Run one exchange until Ctrl-C or SIGTERM, saying how a client reaches it. The exit code."""
-    token = os.environ.get(TOKEN_VARIABLE, "").strip()
-    if not (token.isascii() and token.replace(" ", "?").isprintable()):
-        out(f"{TOKEN_VARIABLE} may hold printable ASCII characters only.")
-        return 1
-    exchange = PracticeExchange(seed=seed, port=port, token=token or None)
-    try:
-        exchange.start()
-    except PracticeError as error:
-        out(f"{error}.")
-        return 1
-    over = threading.Event()
-    before = _on_signals(lambda _number, _frame: over.set())
-    try:
-        for line in _directions(exchange):
-            out(line)
-        # Short waits: on Windows a signal is seen only between them.
-        while not over.wait(0.25):
-            pass
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        exchange.stop()
-    out("Practice exchange closed.")
-    return 0
-
-
-def _on_signals(handler: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, _SignalHandler]:
-    """Install a handler for both ways of being asked to end. What was there before; nothing elsewhere."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    return {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-
-
-def _directions(exchange: PracticeExchange) -> tuple[str, ...]:
-    url, token = exchange.base_url, exchange.token
-    # The panel looks at XTRADE_TOKEN first: where that is set, it would overrule the other one.
-    variable = "XTRADE_TOKEN" if "XTRADE_TOKEN" in os.environ else "CROSSTRADE_TOKEN"
-    panel = f"crosstrade-panel status --base-url {url}"
-    return (
-        f"Practice exchange on {url} - Ctrl-C ends it. Clients pass its token like this:",
-        f"curl -H {shlex.quote(f'Authorization: Bearer {token}')} {url}/v1/api/positions",
-        f"$env:{variable}='{token}'; {panel}"
-        if sys.platform == "win32"
-        else f"{variable}={shlex.quote(token)} {panel}",
-    )

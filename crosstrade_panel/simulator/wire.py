@@ -238,6 +238,13 @@ def orders(listed: Iterable[Order]) -> Row:
     return {"orders": [_order(order) for order in listed], "success": True}
 
 
+def rows(data: Row, key: str) -> list[Row]:
+    """The rows of a list that was written here."""
+    listed = data[key]
+    assert isinstance(listed, list)  # noqa: S101
+    return listed
+
+
 def _position(picture: PositionPicture) -> Row:
     return {
         "type": "NinjaTrader.Cbi.Position",

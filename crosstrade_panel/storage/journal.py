@@ -23,6 +23,7 @@ from crosstrade_panel.storage.journal_file import (
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.journal_writer import JournalWriter, Pace
 from crosstrade_panel.storage.owner import this_process
+from crosstrade_panel.system_clock import system_seconds
 from crosstrade_panel.trading.ports import Entry
 
 T = TypeVar("T")
@@ -117,7 +118,7 @@ class SqliteJournal:
         `and_mine` names a press of this process to be listed too, so that its `seq` can be compared.
         """
         me = this_process()
-        since_s = time.monotonic() - within_s
+        since_s = system_seconds() - within_s
         return self._ask(
             lambda connection: [
                 press

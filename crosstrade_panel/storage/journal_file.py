@@ -5,7 +5,6 @@ import json
 import math
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import TypeAlias, cast
 
 from crosstrade_panel.storage.owner import Owner
 from crosstrade_panel.storage.paths import make_private_file, make_private_folder
+from crosstrade_panel.system_clock import system_seconds
 from crosstrade_panel.trading.ports import Entry, EntryKind, Fact
 
 SCHEMA_VERSION = 1
@@ -96,7 +96,7 @@ class Row:
             after_s=entry.after_s if math.isfinite(entry.after_s) else None,
             facts=redact(_json(entry.facts)),
             verdict=_verdict(entry),
-            system_s=time.monotonic(),
+            system_s=system_seconds(),
         )
 
 
@@ -123,7 +123,7 @@ class JournalFile:
         connection: sqlite3.Connection | None = None
         try:
             make_private_folder(path.parent)
-            make_private_file(path)
+            make_private_file(path, "-wal", "-shm")
             _refuse_newer(path)
             connection = connect(str(path))
             _prepare(connection)

@@ -1,6 +1,6 @@
 """The rotating log: every line redacted, written on a thread of its own."""
 
-import json
+import base64
 import logging
 import os
 import re
@@ -9,12 +9,14 @@ import time
 from collections import deque
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import quote
 
 from crosstrade_panel.domain.secret import Secret
-from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_folder
+from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_folder, narrow, refuse_foreign_link
 
 HIDDEN = "(hidden)"
+_SHORTEST_BASE64 = 8
+_LONGEST_WHOLE = 16  # from here on half of it is telling enough
+_REST = r"[\w%+/=.~-]*"
 
 # At DEBUG these write headers, the token's among them; at INFO httpx writes a line for every read.
 TALKATIVE = ("httpx", "httpcore", "websockets", "hpack", "uvicorn", "asyncio", "keyring", "jeepney")
@@ -28,21 +30,22 @@ class Redactor:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._forms: set[str] = set()
+        self._spellings: list[str] = []
         self._pattern: re.Pattern[str] | None = None
 
     def hide(self, secret: Secret) -> None:
-        """Never let this value through again: as it is, nor in the escapes of JSON, Python and URLs."""
+        """Never let this value through again, in none of the spellings that a library may give it.
+
+        As it is, in the escapes of JSON, Python and URLs, and in base64; nor the first half of it, where a
+        text was clipped.
+        """
         value = secret.reveal()
         if not value:
             return
-        escaped = repr(value)[1:-1]
-        as_json = json.dumps(value)[1:-1]
-        forms = {value, escaped, as_json, json.dumps(escaped)[1:-1], quote(value, safe="")}
+        spellings = _spellings(value)
         with self._lock:
-            self._forms |= forms
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+            self._spellings += [each for each in spellings if each not in self._spellings]
+            self._pattern = re.compile("|".join(self._spellings))
 
     def __call__(self, text: str) -> str:
         """The text without any secret."""
@@ -50,6 +53,42 @@ class Redactor:
         if pattern is not None:
             text = pattern.sub(HIDDEN, text)
         return _BEARER.sub(rf"\1{HIDDEN}", text)
+
+
+def _spellings(value: str) -> list[str]:
+    """Regular expressions, the longest match of each spelling first."""
+    found = []
+    for units in ([_escaped(character) for character in value], *(list(core) for core in _in_base64(value))):
+        letters = units if len(units[0]) > 1 else [re.escape(unit) for unit in units]
+        found.append("".join(letters))
+        if len(letters) >= _LONGEST_WHOLE:
+            found.append("".join(letters[: len(letters) // 2]) + _REST)
+    return found
+
+
+def _escaped(character: str) -> str:
+    """One character, as it is or escaped, however often."""
+    code = f"{ord(character):02x}"
+    percent = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+    plain = r"\\+" if character == "\\" else re.escape(character)
+    behind = r"\\*" if character in "\"'/" else ""
+    return rf"(?:{behind}{plain}|(?i:{percent})|(?i:\\+(?:x|u0*|U0*){code}))"
+
+
+def _in_base64(value: str) -> set[str]:
+    """What base64 makes of a value wherever it begins: with what is before it, there are three ways.
+
+    Only the characters that depend on nothing but the value; of one too short to be told from others, none.
+    """
+    found: set[str] = set()
+    for before in range(3):
+        data = b"\0" * before + value.encode("utf-8", "surrogatepass")
+        whole = base64.b64encode(data).decode()
+        first = (before * 8 + 5) // 6  # the first character without a bit of what comes before
+        core = whole[first : len(data) * 8 // 6]
+        if len(core) >= _SHORTEST_BASE64:
+            found |= {core, core.replace("+", "-").replace("/", "_")}
+    return found
 
 
 class RedactingFormatter(logging.Formatter):
@@ -162,6 +201,9 @@ class LogFile(logging.Handler):
         return stream
 
     def _open(self) -> TextIO:
+        for number in range(self._backups + 1):
+            refuse_foreign_link(self._numbered(number))
+            narrow(self._numbered(number), PRIVATE_FILE)
         descriptor = os.open(self.path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, PRIVATE_FILE)
         return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeAlias, TypeVar, cast
 
-from crosstrade_panel.storage.paths import make_private_folder
+from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_folder, narrow, refuse_foreign_link
 
 Value: TypeAlias = bool | float | str
 T = TypeVar("T", bool, float, str)
@@ -106,6 +106,12 @@ class Settings:
     """All settings, each acceptable."""
 
     base_url: str = _setting(_address, "Address of the API; empty for the vendor's own.", default="")
+    use_system_proxy: bool = _setting(
+        _flag, "Reach the API through the proxy that the system or HTTPS_PROXY names.", default=False
+    )
+    use_stream: bool = _setting(
+        _flag, "Send presses over the stream; takes it over from other tools with this token.", default=False
+    )
     last_account: str = _setting(_text, "The account chosen last; empty for all accounts.", default="")
     always_on_top: bool = _setting(_flag, "Keep the window above others.", default=True)
     theme: str = _setting(
@@ -206,6 +212,8 @@ class SettingsFile:
                 return "", Note(NoteKind.NOT_A_FILE, detail="not a file")
             if about.st_size > _MAX_BYTES:
                 return "", Note(NoteKind.TOO_LARGE, detail=f"more than {_MAX_BYTES // 1024} KiB")
+            if not self.path.is_symlink():  # where it leads may be a folder with a mode of its own
+                narrow(self.path, PRIVATE_FILE)
             with self.path.open("rb") as file:
                 return file.read(_MAX_BYTES).decode("utf-8-sig"), None  # Notepad writes a byte-order mark
         except FileNotFoundError:
@@ -223,6 +231,7 @@ class SettingsFile:
 
     def _replace(self, text: str) -> None:
         """Write a new file beside the old one and put it in its place, whole or not at all."""
+        refuse_foreign_link(self.path)
         target = Path(os.path.realpath(self.path))  # a link to where somebody keeps such files stays a link
         make_private_folder(target.parent)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)

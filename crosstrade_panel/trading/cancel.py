@@ -1,13 +1,14 @@
 """Cancel the listed orders: each request sent once, and told only by what was read of them."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from crosstrade_panel.domain.cancel import CancelRequest, ListedOrders, cancel_requests
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Timings, Verdict, headline
 from crosstrade_panel.domain.scope import OneAccount
-from crosstrade_panel.domain.snapshot import in_scope
+from crosstrade_panel.domain.snapshot import OrdersRead, in_scope
 from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.evidence import Evidence
@@ -49,12 +50,17 @@ class Cancel:
         await desk.note_intent(press)
         if self._may_be_closing(listed):
             raise NotSentError(Reason(Cause.NOT_AS_READ))
-        requests = cancel_requests(listed, desk.watch.orders_read)
+        requests = cancel_requests(listed, self._fresh_orders())
         silence = desk.break_silence(press)
+        left: set[int] = set()
         try:
-            results = await asyncio.gather(
-                *(self._send(press, number, request) for number, request in enumerate(requests, 1))
+            results = await _all_of(
+                [self._send(press, number, request, left) for number, request in enumerate(requests, 1)]
             )
+        except asyncio.CancelledError:
+            # Whichever was broken off last speaks for itself only, not for the others.
+            press.may_have_left = bool(left)
+            raise asyncio.CancelledError from None
         finally:
             silence.cancel()
         self._take(press, results)
@@ -63,21 +69,33 @@ class Cancel:
         return await self._verify(press, listed, results)
 
     def _may_be_closing(self, listed: ListedOrders) -> bool:
-        """Whether a position is open in a pair of these orders: one of them may be what closes it."""
+        """Whether a position may be open in a pair of these orders: one of them may be what closes it."""
         latest = self._desk.watch.latest
-        if latest is None:
-            return False
+        if latest is None or any(latest.flaws.spoil(account) for account in listed.accounts):
+            return True
         scopes = {OneAccount(order.account, order.instrument) for order in listed.orders}
         return any(in_scope(scope, latest.positions) for scope in scopes)
 
-    async def _send(self, press: Press, number: int, request: CancelRequest) -> _Result:
-        """Send one request, once. Raises nothing but a cancellation."""
+    def _fresh_orders(self) -> dict[str, OrdersRead]:
+        """The newest reads of the orders that are young enough to say that no other order works in a pair."""
+        watch = self._desk.watch
+        fresh_from = max(self._desk.clock.monotonic() - self._desk.pace.fresh_s, watch.anew_at)
+        return {key: read for key, read in watch.orders_read.items() if read.stamp.sent_at >= fresh_from}
+
+    async def _send(self, press: Press, number: int, request: CancelRequest, left: set[int]) -> _Result:
+        """Send one request, once; `left` keeps the numbers of those that may have left."""
         desk = self._desk
         async with self._turns:
             desk.begin_sending(press, number, Way.REST, request)
+            left.add(number)
             try:
                 receipt = await self._call(request)
+            except asyncio.CancelledError as error:
+                if isinstance(error.__cause__, NotSentError):
+                    left.discard(number)
+                raise
             except NotSentError as error:
+                left.discard(number)
                 result = _Result(request, Sent.NOT, error.reason)
             except RefusedError as error:
                 is_gone = error.reason.cause is Cause.ORDER_GONE
@@ -91,6 +109,7 @@ class Cancel:
                 return _Result(request, Sent.ACCEPTED, None, receipt.sent_at, receipt.answered_at, ids)
         if result.reason is not None:
             desk.record.failure(press, result.sent.value, result.reason, request)
+            desk.watch.back_off(result.reason)
         if result.sent is Sent.GONE and request.order_id is not None:
             desk.watch.ended_orders.add(request.order_id)
         return result
@@ -132,3 +151,12 @@ class Cancel:
             reason=next((fate.reason for fate in judgement.fates if fate.verdict is verdict), None),
             timings=Timings(proved_s=None if proved_at is None else proved_at - press.began_at),
         )
+
+
+async def _all_of(sending: list[Coroutine[None, None, _Result]]) -> list[_Result]:
+    """What came of all of them; where one failed in a way that is not foreseen, not before the others end."""
+    ended = await asyncio.gather(*sending, return_exceptions=True)
+    failures = [each for each in ended if isinstance(each, BaseException)]
+    if failures:
+        raise failures[0]
+    return [each for each in ended if not isinstance(each, BaseException)]

@@ -39,6 +39,8 @@ class CancelProof:
         """Begin with what is known."""
         self.case = case
         self.evidence = evidence
+        # Kept apart from the reads: those are forgotten, and a terminal order may be listed only once.
+        self._filled: set[str] = set()
 
     def take_answer(self, receipt: Receipt) -> None:
         """A cancel goes over REST, where an answer that was given up never comes."""
@@ -51,11 +53,13 @@ class CancelProof:
         pending: list[str] = []
         for account in self.case.listed.accounts:
             reads = self.evidence.orders.get(fold(account), [])
+            if self._shows_a_fill(account, reads):
+                self._filled.add(fold(account))
             run = self._ended_run(account, reads)
             second = self._second(run)
             if second is not None and self.evidence.absence(account) is None:
                 proved.append(second.stamp.answered_at)
-                fates.append(self._ended(account, reads))
+                fates.append(self._ended(account))
                 continue
             fates.append(self._working(account, reads))
             pending.append(account)
@@ -91,19 +95,33 @@ class CancelProof:
         ids = {order.order_id for order in self.case.listed.of(account)}
         return tuple(order for order in read.orders if order.is_working and order.order_id in ids)
 
-    def _ended(self, account: str, reads: list[OrdersRead]) -> Fate:
+    def _ids_working(self, account: str, read: OrdersRead) -> frozenset[str | None]:
+        return frozenset(order.order_id for order in self._still_working(account, read))
+
+    def _shows_a_fill(self, account: str, reads: list[OrdersRead]) -> bool:
+        """Whether one of the listed orders was filled further than it was when it was listed."""
+        before = {order.order_id: order.filled or 0 for order in self.case.listed.of(account)}
+        return any(
+            (order.state or "").casefold() == "filled" or (order.filled or 0) > before[order.order_id]
+            for read in reads
+            for order in read.orders
+            if order.order_id in before
+        )
+
+    def _ended(self, account: str) -> Fate:
         mine = self.case.listed.of(account)
-        ids = {order.order_id for order in mine}
-        if any(order.has_filled and order.order_id in ids for read in reads for order in read.orders):
+        if fold(account) in self._filled:
             reason = Reason(Cause.ORDER_FILLED)
             return Fate(account, Verdict.NOT_PROVED, reason=reason, ended_orders=mine)
-        return Fate(account, Verdict.CANCELLED, ended_orders=mine)
+        sent = self.case.sent.get(fold(account), ())
+        gone = next((reason for how, reason in sent if how is Sent.GONE), None)
+        return Fate(account, Verdict.CANCELLED, reason=gone, ended_orders=mine)
 
     def _working(self, account: str, reads: list[OrdersRead]) -> Fate:
         """Not proved to have ended: what the newest read shows, and what the server said."""
         sent = self.case.sent.get(fold(account), ())
         working = self._still_working(account, reads[-1]) if reads else ()
-        ids = {order.order_id for order in working}
+        ids = frozenset(order.order_id for order in working)
         mine = self.case.listed.of(account) if reads else ()
         ended = tuple(order for order in mine if order.order_id not in ids)
         fate = Fate(account, Verdict.STILL_WORKING, working_orders=working, ended_orders=ended)
@@ -113,13 +131,17 @@ class CancelProof:
         never_left = self._all_of(sent, Sent.NOT)
         if never_left is not None:
             return replace(fate, verdict=Verdict.NOT_SENT, reason=never_left)
-        if working:
+        if any(
+            order.order_id in ids for read in reads[-2:-1] for order in self._still_working(account, read)
+        ):
             return fate
         doubt = next((reason for how, reason in sent if how is Sent.DOUBTFUL), None)
         if doubt is not None:
             return replace(fate, verdict=Verdict.UNKNOWN, reason=doubt, ended_orders=())
         absence = None if self.evidence.listing is None else self.evidence.absence(account)
-        verdict, reason = absence or (Verdict.NOT_PROVED, Reason(Cause.ORDERS_UNREAD))
+        # Bad news needs two reads as well: one alone is shown, and no more is said.
+        why = Cause.READS_DISAGREE if working and len(reads) > 1 else Cause.ORDERS_UNREAD
+        verdict, reason = absence or (Verdict.NOT_PROVED, Reason(why))
         return replace(fate, verdict=verdict, reason=reason, ended_orders=())
 
     @staticmethod

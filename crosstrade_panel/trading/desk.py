@@ -12,18 +12,18 @@ from typing import TypeAlias
 from crosstrade_panel.domain.cancel import CancelRequest
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import Scope, account_of
-from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope
+from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope, shown_in
 from crosstrade_panel.trading.evidence import Judgement, Proof
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import (
     READ_SOURCES,
     Clock,
     Gateway,
+    GatewayError,
     NotSentError,
     ReadFailedError,
     Receipt,
     RefusedError,
-    UnknownOutcomeError,
     Way,
 )
 from crosstrade_panel.trading.press import Phase, Press, PressBook, PressListener
@@ -127,6 +127,9 @@ class Desk:
 
     async def _read_while_silent(self, press: Press) -> None:
         """Read what is open, until the press is answered or given up. No proof: it may act later yet."""
+        if press.is_read_in_silence:  # over another way, which took as long
+            return
+        press.is_read_in_silence = True
         self.watch.begin_verifying()
         turn = 0
         try:
@@ -139,29 +142,30 @@ class Desk:
                     self.record.read(press, FailedRead(source, error.reason))
                 else:
                     self.record.read(press, read)
-                    press.shows = in_scope(press.scope, read.positions)
+                    shown = shown_in(press.scope, read)
+                    press.shows = press.shows if shown is None else shown
                 if press.phase is Phase.SENDING:
                     self.on_change(press)
                     await asyncio.sleep(self.pace.background_open_s)
         finally:
+            press.is_read_in_silence = False
             self.watch.end_verifying()
 
     def await_late(self, press: Press, late: "Awaitable[Receipt]") -> None:
         """An answer can still come: it is recorded, and the press is told by it."""
-        self.watch.start(self._take_late(press, late))
+        self.watch.wait_for(self._take_late(press, late))
 
     async def _take_late(self, press: Press, late: "Awaitable[Receipt]") -> None:
         try:
             receipt = await late
-        except UnknownOutcomeError as error:
-            self.record.failure(press, "unknown", error.reason)
         except RefusedError as error:
             self.record.failure(press, "refused", error.reason)
             press.answered_at, press.late_reason = error.answered_at, error.reason
             press.notes.append("late answer")
             if press.outcome is not None and press.outcome.verdict is Verdict.UNKNOWN:
-                refused = self.refused(press, error.reason, None)
-                self.revise(press, replace(press.outcome, verdict=refused.verdict, reason=error.reason))
+                self._upgrade(press, self.refused_late(press.outcome, error.reason))
+        except GatewayError as error:
+            self.record.failure(press, "unknown", error.reason)
         else:
             self.record.answer(press, receipt)
             press.answered_at, press.late_reason = receipt.answered_at, None
@@ -170,7 +174,23 @@ class Desk:
             press.notes.append("late answer")
             if press.proof is not None:
                 press.proof.take_answer(receipt)
+            if press.outcome is not None:
+                self._upgrade(press, press.outcome)
         self.on_change(press)
+
+    def _upgrade(self, press: Press, outcome: Outcome) -> None:
+        """Give a press the outcome that a late answer makes of it; what was acknowledged is final."""
+        if not press.acknowledged:
+            self.revise(press, self._completed(press, outcome))
+
+    @staticmethod
+    def refused_late(found: Outcome, reason: Reason) -> Outcome:
+        """The outcome of a press whose refusal came when it had been read for already."""
+        fates = tuple(
+            fate if fate.verdict.is_resolved else replace(fate, verdict=Verdict.REFUSED, reason=reason)
+            for fate in found.fates
+        )
+        return replace(found, verdict=Verdict.REFUSED, fates=fates, reason=reason)
 
     def begin_anew(self) -> None:
         """The machine slept, or the links are others: all proof starts again, with new links."""
@@ -179,7 +199,7 @@ class Desk:
             if press.proof is not None:
                 press.proof.evidence.begin_anew(now)
         self.gateway.renew()
-        self.watch.wake()
+        self.watch.begin_anew()
 
     async def verify(self, press: Press, proof: Proof, *, until: float = float("-inf")) -> Judgement:
         """Read until the proof is complete or the window ends."""
@@ -191,7 +211,7 @@ class Desk:
                 press.read_since_answer = True
 
         def on_judgement(judgement: Judgement) -> None:
-            if proof.evidence.reads:
+            if proof.evidence.reads and press.cancel is None:
                 press.shows = tuple(row for fate in judgement.fates for row in fate.still_open)
             press.interim = min(
                 (fate.verdict for fate in judgement.fates if fate.takes_headline),
@@ -254,13 +274,21 @@ class Desk:
         return Outcome(
             Verdict.NOT_SENT,
             self.clock.now(),
-            fates=fates_of(press.scope, Verdict.NOT_SENT, (), reason),
+            fates=_fates_of_press(press, Verdict.NOT_SENT, (), reason),
             reason=reason,
         )
 
     def close(self, press: Press, outcome: Outcome) -> Outcome:
         """Give the press its outcome, write it down, and tell."""
-        complete = replace(
+        complete = self._completed(press, outcome)
+        press.phase = Phase.ENDED
+        press.ended_at = self.clock.monotonic()
+        self.revise(press, complete)
+        return complete
+
+    def _completed(self, press: Press, outcome: Outcome) -> Outcome:
+        """The outcome with everything that the press knows besides."""
+        return replace(
             outcome,
             scope=press.scope,
             ticket=press.ticket,
@@ -269,10 +297,6 @@ class Desk:
             closed_positions=press.closed_positions,
             timings=self._timings(press, outcome),
         )
-        press.phase = Phase.ENDED
-        press.ended_at = self.clock.monotonic()
-        self.revise(press, complete)
-        return complete
 
     def revise(self, press: Press, outcome: Outcome) -> None:
         """Give a press another outcome than it had, write that down too, and tell."""
@@ -290,7 +314,7 @@ class Desk:
             return Outcome(
                 Verdict.UNKNOWN,
                 self.clock.now(),
-                fates=fates_of(press.scope, Verdict.UNKNOWN, press.shows or (), reason),
+                fates=_fates_of_press(press, Verdict.UNKNOWN, press.shows or (), reason),
                 reason=reason,
             )
         before = Cause.INTERRUPTED_BEFORE_SENDING if cause is Cause.INTERRUPTED else cause
@@ -307,6 +331,15 @@ class Desk:
             since(press.answered_at),
             outcome.timings.proved_s,
         )
+
+
+def _fates_of_press(
+    press: Press, verdict: Verdict, rows: tuple[Position, ...], reason: Reason | None
+) -> tuple[Fate, ...]:
+    """As below; of a cancel, for every account that its orders name, whatever is open there."""
+    if press.cancel is None:
+        return fates_of(press.scope, verdict, rows, reason)
+    return tuple(Fate(account, verdict, reason=reason) for account in press.cancel.accounts)
 
 
 def fates_of(

@@ -266,6 +266,30 @@ class TwoReads:
         return self.second is not None
 
 
+Claim: TypeAlias = "frozenset[object]"
+
+
+def agreeing(told: Iterable[tuple[Look, Claim]]) -> tuple[list[Look], Look | None]:
+    """The newest run of clean looks that all make one claim, and the one that confirms its first.
+
+    `told`: looks with what they claim, oldest first; one that claims nothing ends the run. The confirming
+    look was sent after the first was answered. Reads that overlap confirm nothing, but do not begin anew
+    either: where every read is slower than the beat, each overlaps with its neighbours.
+    """
+    run: list[Look] = []
+    common: Claim = frozenset()
+    for look, claim in told:
+        if not claim:
+            run = []
+        elif run and claim & common:
+            run.append(look)
+            common &= claim
+        else:
+            run, common = [look], claim
+    confirmed = (look for look in run[1:] if look.stamp.sent_at >= run[0].stamp.answered_at)
+    return run, next(confirmed, None)
+
+
 def two_reads(
     agreeing: Iterable[Look],
     *,

@@ -2,18 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from crosstrade_panel.domain.names import fold, is_alias, may_be_same_instrument
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
 from crosstrade_panel.domain.scope import Scope, Side, account_of, is_outside
 from crosstrade_panel.domain.snapshot import Order, Pair, Position
-from crosstrade_panel.trading.evidence import Blocks, Evidence, Judgement, Look, TwoReads, two_reads
+from crosstrade_panel.trading.evidence import (
+    Blocks,
+    Claim,
+    Evidence,
+    Judgement,
+    Look,
+    TwoReads,
+    agreeing,
+    two_reads,
+)
 from crosstrade_panel.trading.ports import Receipt
 from crosstrade_panel.trading.roster import Seen
 
 _MOST_KEPT = 64
-_Rows: TypeAlias = frozenset[tuple[Pair | None, Side | None, int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,8 @@ class _Account:
     closed: tuple[Position, ...]
     sides: dict[Pair, Side] = field(default_factory=dict)
     watched: frozenset[Pair] = frozenset()
-    opposite: dict[int, tuple[Look, _Rows]] = field(default_factory=dict)
+    opposite: dict[int, tuple[Look, Claim]] = field(default_factory=dict)
+    near: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +71,22 @@ class _Finding:
     pending: bool
     proof: TwoReads = field(default_factory=TwoReads)
     bad_news_at: float | None = None
+    positions_wanted_since: float | None = None
     wants_orders: bool = False
     has_orders: bool = False
     needs_orders: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAgain:
+    """Something that opened where it was flat: the first look that showed it, and the newest rows.
+
+    `is_proved`: a second look confirmed it.
+    """
+
+    first: Look
+    rows: tuple[Position, ...]
+    is_proved: bool
 
 
 class FlattenProof:
@@ -88,37 +109,42 @@ class FlattenProof:
         self._take(replace(self.case, receipt=receipt, doubt=None))
         self.evidence.begin_anew(receipt.answered_at)
 
-    def looks(self, account: str) -> list[Look]:
-        """What each read says of an account that has been judged, oldest first."""
-        return self.evidence.looks(account, self._blocking(self._known[fold(account)]))
+    def opened_again(self, fate: Fate, since: float) -> OpenAgain | None:
+        """What the newest clean reads, sent after `since`, agree on as open where it was flat.
 
-    def opened_again(self, fate: Fate, since: float) -> list[Look]:
-        """The newest run of clean reads, sent after `since`, that agree on something open where it was flat.
-
-        That is in a watched pair; where no pair was ever known, anywhere in the scope. Two of them prove it.
+        That is in a watched pair; where no pair was ever known, anywhere in the scope.
         """
-        key = fold(fate.account)
-        account = self._known.get(key)
+        account = self._known.get(fold(fate.account))
         if account is None:
-            return []
-        run: list[Look] = []
-        agreed: frozenset[tuple[Pair | None, Side | None]] = frozenset()
-        for look in self.evidence.looks(account.name, self._blocking(account)):
-            if not look.is_clean or look.stamp.sent_at <= since:
-                continue
-            rows = self.where_it_was_flat(fate, look)
-            shape = frozenset((row.pair, row.side) for row in rows)
-            follows = bool(run) and look.stamp.sent_at >= run[-1].stamp.answered_at
-            run = [] if not rows else [*run, look] if follows and shape & agreed else [look]
-            agreed = shape
-        return run
+            return None
+        looks = [
+            (look, rows)
+            for look in self.evidence.looks(account.name, self._blocking(account))
+            if look.is_clean and look.stamp.sent_at > since
+            for rows in [self._where_it_was_flat(account, look)]
+        ]
+        run, confirmed = agreeing(
+            (look, frozenset((row.pair, row.side) for row in rows)) for look, rows in looks
+        )
+        return OpenAgain(run[0], looks[-1][1], is_proved=confirmed is not None) if run else None
 
-    def where_it_was_flat(self, fate: Fate, look: Look) -> tuple[Position, ...]:
-        """The open rows of a look that lie where this fate said that nothing was open."""
-        account = self._known[fold(fate.account)]
+    def _where_it_was_flat(self, account: _Account, look: Look) -> tuple[Position, ...]:
+        """The open rows of a look that lie where it was said that nothing was open."""
         if not account.watched:
             return look.blocking
-        return tuple(row for row in look.blocking if row.pair is None or row.pair in account.watched)
+        return tuple(row for row in look.blocking if self._is_watched(account, row))
+
+    @staticmethod
+    def _is_watched(account: _Account, row: Position) -> bool:
+        """Whether a row may lie in a watched pair, by whatever name an endpoint calls its instrument."""
+        if row.instrument is None:
+            return True
+        known = account.near.get(row.instrument)
+        if known is None:
+            name = row.instrument
+            known = any(may_be_same_instrument(name, watched) for _, watched in account.watched)
+            account.near[name] = known
+        return known
 
     def judge(self, *, final: bool) -> Judgement:
         """What the reads amount to; `final` when no further read will come."""
@@ -133,6 +159,10 @@ class FlattenProof:
         ]
         first = min(candidates, key=lambda look: look.stamp.answered_at, default=None)
         bad_news = [finding.bad_news_at for finding in pending if finding.bad_news_at is not None]
+        if not any(finding.wants_orders for finding in pending):
+            # One read at once for all of them, and not one for each.
+            wanted = (finding.positions_wanted_since for finding in pending)
+            bad_news.extend(at for at in wanted if at is not None)
         deciding = [
             finding.proof.second.stamp.answered_at for finding in findings if finding.proof.second is not None
         ]
@@ -317,14 +347,36 @@ class FlattenProof:
             fate = Fate(account.name, Verdict.FLAT_ORDERS_NOT_CHECKED)
             return _Finding(fate, pending=not final, proof=proof, wants_orders=not final, needs_orders=True)
         working = tuple(order for order in orders.orders if self._is_left_working(account, order))
-        verdict = Verdict.ORDERS_WORKING if working else Verdict.FLAT
+        if working:
+            return _Finding(
+                Fate(account.name, Verdict.ORDERS_WORKING, working_orders=working),
+                pending=not final,
+                proof=proof,
+                wants_orders=not final,
+                has_orders=True,
+                needs_orders=True,
+            )
+        # An order that a read no longer lists may have been filled since the positions were read: flat is
+        # what positions show that were asked for after the orders.
+        if not self._was_read_after_its_orders(account, clear):
+            return _Finding(
+                Fate(account.name, Verdict.FLAT_ORDERS_NOT_CHECKED),
+                pending=not final,
+                proof=proof,
+                positions_wanted_since=orders.stamp.answered_at,
+                needs_orders=True,
+            )
         return _Finding(
-            Fate(account.name, verdict, working_orders=working),
-            pending=bool(working) and not final,
-            proof=proof,
-            wants_orders=bool(working) and not final,
-            has_orders=True,
-            needs_orders=True,
+            Fate(account.name, Verdict.FLAT), pending=False, proof=proof, has_orders=True, needs_orders=True
+        )
+
+    def _was_read_after_its_orders(self, account: _Account, clear: list[Look]) -> bool:
+        """Whether the newest clear look was sent after an answer that listed no working order."""
+        since, until = clear[0].stamp.sent_at, clear[-1].stamp.sent_at
+        return any(
+            not any(self._is_left_working(account, order) for order in read.orders)
+            for read in self.evidence.orders.get(account.key, ())
+            if since <= read.stamp.sent_at and read.stamp.answered_at <= until
         )
 
     def _objection(self, account: _Account, last: Look) -> tuple[Verdict, Reason] | None:
@@ -393,12 +445,12 @@ class FlattenProof:
 
     def _open(self, account: _Account, looks: list[Look], last: Look, *, final: bool) -> _Finding:
         """The newest read shows something open."""
-        over = self._overfilled(account, looks)
-        if len(over) > 1:
+        over, confirmed = self._overfilled(account, looks)
+        if confirmed is not None:
             return _Finding(
                 Fate(account.name, Verdict.OVERFILLED, still_open=over[-1].blocking),
                 pending=False,
-                proof=TwoReads(over[-2], over[-1]),
+                proof=TwoReads(over[0], confirmed),
             )
         if not final:
             fate = Fate(account.name, Verdict.STILL_OPEN, still_open=last.blocking)
@@ -408,23 +460,11 @@ class FlattenProof:
         verdict, reason = self._open_at_the_end(account, newest)
         return _Finding(Fate(account.name, verdict, still_open=newest.blocking, reason=reason), pending=False)
 
-    def _overfilled(self, account: _Account, looks: list[Look]) -> list[Look]:
-        """The newest run of clean reads that agree on an opposite position; two of them prove it."""
-        run: list[Look] = []
-        agreed: _Rows = frozenset()
-        for look in looks:
-            if not look.is_clean:
-                continue
-            opposite = self._opposite(account, look)
-            if not opposite:
-                run = []
-                continue
-            follows = bool(run) and look.stamp.sent_at >= run[-1].stamp.answered_at
-            run = [*run, look] if follows and opposite & agreed else [look]
-            agreed = opposite
-        return run
+    def _overfilled(self, account: _Account, looks: list[Look]) -> tuple[list[Look], Look | None]:
+        """The newest run of clean reads that agree on an opposite position, and the one that proves it."""
+        return agreeing((look, self._opposite(account, look)) for look in looks if look.is_clean)
 
-    def _opposite(self, account: _Account, look: Look) -> _Rows:
+    def _opposite(self, account: _Account, look: Look) -> Claim:
         """The rows of a look on the other side of what was there; kept, as every judgement asks again."""
         if not account.sides:
             return frozenset()

@@ -39,7 +39,6 @@ class Flatten:
         except NotSentError as error:
             return desk.not_sent(press, error.reason)
         except RefusedError as error:
-            desk.record.failure(press, "refused", error.reason)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             return await self._refused(press, picture, error, reverse_until)
         except UnknownOutcomeError as error:
@@ -65,10 +64,11 @@ class Flatten:
             try:
                 return await self._send_over_any_way(press, numbers)
             except RefusedError as error:
+                desk.record.failure(press, "refused", error.reason)
                 pause_s = self._pause_s(error, last_at)
                 if repeat == _MOST_REPEATS or pause_s is None:
+                    desk.watch.back_off(error.reason)
                     raise
-                desk.record.failure(press, "refused", error.reason)
                 desk.watch.budget.back_off(desk.clock.monotonic(), pause_s)  # the tokens are for the press
                 desk.change(press, Phase.REPEATING)
                 if await self._is_stopped_within(press, pause_s):
@@ -91,7 +91,7 @@ class Flatten:
             async with asyncio.timeout(pause_s):
                 await press.stop.wait()
         except TimeoutError:
-            return False
+            return press.stop.is_set()  # in the very moment in which the pause ended
         return True
 
     async def _send_over_any_way(self, press: Press, numbers: Iterator[int]) -> Receipt:
@@ -132,7 +132,7 @@ class Flatten:
     ) -> FlattenCase:
         pace = self._desk.pace
         shown = picture.last_good(press.scope)
-        fresh_from = press.began_at - pace.fresh_s
+        fresh_from = max(press.began_at - pace.fresh_s, self._desk.watch.anew_at)
         return FlattenCase(
             scope=press.scope,
             before={key: each.rows for key, each in shown.items()},
@@ -155,7 +155,7 @@ class Flatten:
         case = proof.case  # a late answer may have ended the doubt
         verdict, reason = headline_of(case, judgement)
         if press.late_reason is not None and verdict not in PROVED:
-            return desk.refused(press, press.late_reason, None)
+            return desk.refused_late(Outcome(verdict, desk.clock.now(), judgement.fates), press.late_reason)
         # Where one account keeps the others from a good end, the press ended when the reading did.
         proved_at = judgement.proved_at if verdict in PROVED else None
         return Outcome(

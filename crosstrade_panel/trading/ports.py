@@ -103,7 +103,8 @@ class Gateway(Protocol):
     """The CrossTrade API. Every call is made once; nothing is ever repeated in here.
 
     Reads raise ReadFailedError only. Presses raise NotSentError, RefusedError or UnknownOutcomeError only.
-    A call that is cancelled gives its link up by reset; so does a press that meets its deadline.
+    A call that is cancelled gives its link up by reset; so does a press that meets its deadline. A press over
+    the stream that is known to be delivered does neither: its answer may come late, and is wanted then.
     """
 
     @property

@@ -66,6 +66,7 @@ class Press:
     late_reason: Reason | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     opened_again: "OpenedAgain | None" = None
+    is_read_in_silence: bool = False
 
     @property
     def is_reverse(self) -> bool:

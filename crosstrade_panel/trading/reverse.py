@@ -88,6 +88,7 @@ class Reverse:
             return desk.not_sent(press, error.reason)
         except RefusedError as error:
             desk.record.failure(press, "refused", error.reason)
+            desk.watch.back_off(error.reason)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             return desk.refused(press, error.reason, await desk.look(press))
         except UnknownOutcomeError as error:
@@ -125,7 +126,7 @@ class Reverse:
         judgement = await desk.verify(press, ReverseProof(case, Evidence(earliest)))
         fate = judgement.fates[0]
         if press.late_reason is not None and fate.verdict is not Verdict.REVERSED:
-            return desk.refused(press, press.late_reason, None)
+            return desk.refused_late(Outcome(fate.verdict, desk.clock.now(), (fate,)), press.late_reason)
         proved = judgement.proved_at if fate.verdict is Verdict.REVERSED else None
         return Outcome(
             fate.verdict,

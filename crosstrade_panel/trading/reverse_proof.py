@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from crosstrade_panel.domain.names import same_instrument
+from crosstrade_panel.domain.names import fold, same_instrument
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, is_outside
 from crosstrade_panel.domain.snapshot import Order, OrdersRead, Position
@@ -78,6 +78,20 @@ class ReverseProof:
             orders_wanted=(self._reported_name(),) if wants_orders else (),
             proved_at=None if proof.second is None else proof.second.stamp.answered_at,
         )
+
+    def is_mismatch_beyond_doubt(self, rows: tuple[Position, ...]) -> bool:
+        """Whether more than one read of the orders stands behind a mismatch that only they can show.
+
+        While the rows are none, or on the side that was to be entered, an entry that rests explains them all.
+        """
+        if any(row.side is not self.case.ticket.entering for row in rows):
+            return True
+        reads = self.evidence.orders.get(fold(self._pair.account), [])[-2:]
+        wanted = self._entry_id()
+        is_listed = any(
+            order.is_working and order.order_id == wanted for read in reads for order in read.orders
+        )
+        return not is_listed and len(reads) > 1 and reads[1].stamp.sent_at >= reads[0].stamp.answered_at
 
     def _decide(
         self, run: list[Look], proof: TwoReads, *, final: bool

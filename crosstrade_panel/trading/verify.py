@@ -46,7 +46,7 @@ class Verification:
         self._begin()
         self._positions_sent_at = _LONG_AGO
         self._listing_sent_at = _LONG_AGO
-        self._orders_sent_at: dict[str, float] = {}
+        self._orders_at: dict[str, float] = {}
         self._is_over = False
 
     def _begin(self) -> None:
@@ -132,7 +132,7 @@ class Verification:
         account, due_at = self._orders_due(judgement)
 
         def read_orders(now: float) -> None:
-            self._orders_sent_at[fold(account)] = now
+            self._orders_at[fold(account)] = now
             self._start(self._read_orders(account), Source.ORDERS)
 
         return [*plan, (due_at, read_orders)]
@@ -186,7 +186,7 @@ class Verification:
         if not judgement.orders_wanted or Source.ORDERS in self._under_way.values():
             return "", _NEVER
         due_at = {
-            account: self._orders_sent_at.get(fold(account), _LONG_AGO) + self._pace.second_read_s
+            account: self._orders_at.get(fold(account), _LONG_AGO) + self._pace.second_read_s
             for account in judgement.orders_wanted
         }
         account = min(due_at, key=lambda name: due_at[name])
@@ -212,6 +212,8 @@ class Verification:
             await asyncio.sleep(max(pause_s, 0.0))
 
     def _start(self, work: Coroutine[None, None, None], source: Source) -> None:
+        # Here and not in the task: the next decision must not count on the same token.
+        self._watch.budget.spend(self._clock.monotonic())
         task = self._watch.start(work)
         self._under_way[task] = source
         task.add_done_callback(lambda done: self._under_way.pop(done, None))
@@ -220,7 +222,7 @@ class Verification:
 
     async def _read_positions(self, source: Source) -> None:
         try:
-            read = await self._watch.positions(source)
+            read = await self._watch.positions(source, is_paid=True)
         except ReadFailedError as error:
             if self._is_over:
                 return
@@ -234,7 +236,7 @@ class Verification:
 
     async def _list_accounts(self) -> None:
         try:
-            read = await self._watch.list_accounts()
+            read = await self._watch.list_accounts(is_paid=True)
         except ReadFailedError as error:
             if self._is_over:
                 return
@@ -249,7 +251,7 @@ class Verification:
     async def _read_orders(self, account: str) -> None:
         # A read of the orders that fails is no news of the positions: they stay "not checked".
         try:
-            read = await self._watch.orders(account)
+            read = await self._watch.orders(account, is_paid=True)
         except ReadFailedError as error:
             if not self._is_over:
                 self._on_read(FailedRead(Source.ORDERS, error.reason, account))
@@ -258,3 +260,6 @@ class Verification:
                 return
             self._proof.evidence.add_orders(read)
             self._on_read(read)
+        finally:
+            # The second of two reads counts from the answer to the first.
+            self._orders_at[fold(account)] = self._clock.monotonic()

@@ -3,51 +3,58 @@
 What was proved flat stays watched; what was not proved goes on being read. The reads are the watch's own.
 """
 
+import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict, headline
-from crosstrade_panel.domain.snapshot import OrdersRead, PositionsRead, in_scope
+from crosstrade_panel.domain.scope import account_of
+from crosstrade_panel.domain.snapshot import OrdersRead, Position, PositionsRead, same_rows, shown_in
 from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
 from crosstrade_panel.trading.desk import Desk
-from crosstrade_panel.trading.evidence import Evidence, Judgement, Look, Proof
-from crosstrade_panel.trading.flat_proof import FlattenCase, FlattenProof
+from crosstrade_panel.trading.evidence import Evidence, Judgement, Proof
+from crosstrade_panel.trading.flat_proof import FlattenCase, FlattenProof, OpenAgain
 from crosstrade_panel.trading.flatten import PROVED, headline_of
 from crosstrade_panel.trading.press import OpenedAgain, Press
 from crosstrade_panel.trading.reads import FailedRead, Read
 from crosstrade_panel.trading.reverse_proof import ReverseCase, ReverseProof
 
+_log = logging.getLogger(__name__)
+
 _FINAL = frozenset({Verdict.NOT_SENT, Verdict.REFUSED, Verdict.REVERSED, Verdict.CANCELLED})
-_WAITS_FOR_ORDERS = frozenset(
-    {
-        Verdict.FLAT_ORDERS_NOT_CHECKED,
-        Verdict.ORDERS_WORKING,
-        Verdict.REVERSE_WORKING,
-        Verdict.STILL_WORKING,
-    }
-)
+_MAY_OPEN_AGAIN = frozenset({Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.ORDERS_WORKING})
+_WAITS_FOR_ORDERS = _MAY_OPEN_AGAIN | {Verdict.REVERSE_WORKING, Verdict.STILL_WORKING}
 _REVERSE_PROVED = frozenset({Verdict.REVERSED, Verdict.REVERSE_WORKING, Verdict.REVERSE_MISMATCH})
 _CANCEL_TOLD = frozenset({Verdict.CANCELLED, Verdict.STILL_WORKING})
 
 
 @dataclass(slots=True)
 class _Kept:
-    """What is remembered of a press after its outcome. `flat_since`: by folded account, monotonic seconds."""
+    """What is remembered of a press after its outcome, by folded account; times in monotonic seconds.
+
+    `exposed_at`: when an order from before the press was last known, or feared, to work. `quiet`: what opened
+    long after the proof. `shown`, `orders_shown`: what the journal was last told of the reads; for hours they
+    would all be alike, and only what changed is part of the story.
+    """
 
     flat_since: dict[str, float] = field(default_factory=dict)
-    shown: object = None
+    exposed_at: dict[str, float] = field(default_factory=dict)
+    quiet: dict[str, OpenedAgain] = field(default_factory=dict)
+    shown: tuple[Position, ...] | None = None
+    orders_shown: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """What the reads amount to now. `at` where the verdict has a time of its own."""
+    """What the reads amount to now. `opened_at`, `flat_at`: of what has just been found open again."""
 
     verdict: Verdict
     fates: tuple[Fate, ...]
     reason: Reason | None
     judgement: Judgement
-    at: datetime | None = None
+    opened_at: datetime | None = None
+    flat_at: datetime | None = None
 
 
 class Vigil:
@@ -63,15 +70,14 @@ class Vigil:
         """A read has come back, whoever asked for it."""
         presses = self._desk.book.presses
         watched = [press for press in presses if self._is_watched(press, presses[-1])]
+        self._kept = {press.id: self._kept.get(press.id) or self._begin(press) for press in watched}
         for press in watched:
-            proof = press.proof if press.proof is not None else self._take_over(press)
-            self._look(press, proof, read)
-        self._kept = {press.id: self._kept[press.id] for press in watched}
+            try:
+                self._look(press, read)
+            except Exception:  # noqa: BLE001 - a mistake here must cost neither the read nor another press
+                _log.exception("a press could not be followed after its outcome")
         self._desk.watch.orders_wanted = frozenset(
-            fold(fate.account)
-            for press in watched
-            for fate in (() if press.outcome is None else press.outcome.fates)
-            if fate.verdict in _WAITS_FOR_ORDERS or (press.cancel is not None or press.is_reverse)
+            key for press in watched for key in self._accounts_to_ask(press)
         )
 
     def _is_watched(self, press: Press, newest: Press) -> bool:
@@ -80,105 +86,135 @@ class Vigil:
             return False
         if press.is_unresolved or press is newest:
             return True
-        ended_at = press.began_at if press.ended_at is None else press.ended_at
-        return self._desk.clock.monotonic() - ended_at <= self._desk.pace.reopened_loud_s
+        known_at = [press.began_at if press.ended_at is None else press.ended_at]
+        if press.id in self._kept:
+            known_at.extend(self._kept[press.id].flat_since.values())
+        return self._desk.clock.monotonic() - max(known_at) <= self._desk.pace.reopened_loud_s
+
+    def _accounts_to_ask(self, press: Press) -> list[str]:
+        """Whose orders decide something: those not read yet, those that work, and those just told as none."""
+        outcome, kept = press.outcome, self._kept[press.id]
+        if outcome is None or outcome.verdict in _FINAL:
+            return []
+        is_about_orders = press.cancel is not None or press.is_reverse
+        just_now = self._desk.clock.monotonic() - self._desk.pace.reopened_loud_s
+        return [
+            fold(fate.account)
+            for fate in outcome.fates
+            if is_about_orders
+            or fate.verdict in _WAITS_FOR_ORDERS
+            or (fate.verdict is Verdict.FLAT and kept.flat_since.get(fold(fate.account), 0.0) >= just_now)
+        ]
+
+    def _begin(self, press: Press) -> _Kept:
+        outcome, proof = press.outcome, press.proof
+        if outcome is None or proof is None:
+            return _Kept()
+        proved_s, ended_at = outcome.timings.proved_s, press.ended_at or press.began_at
+        since = ended_at if proved_s is None else press.began_at + proved_s
+        kept = _Kept({fold(fate.account): since for fate in outcome.fates if fate.verdict in PROVED})
+        # What the journal has of the window already.
+        if proof.evidence.reads:
+            kept.shown = shown_in(press.scope, proof.evidence.reads[-1].read)
+        kept.orders_shown = {key: _orders_shown(reads[-1]) for key, reads in proof.evidence.orders.items()}
+        return kept
 
     def _take_over(self, press: Press) -> Proof:
         """Begin to prove a press that never got that far: of an earlier run, or broken off."""
         desk = self._desk
         doubt = None if press.outcome is None else press.outcome.reason
         doubt = doubt or Reason(Cause.INTERRUPTED)
-        evidence, gap_s = Evidence(desk.clock.monotonic()), desk.pace.second_read_s
+        evidence, pace = Evidence(desk.clock.monotonic()), desk.pace
+        gap_s, recent_s = pace.second_read_s, pace.read_least_deadline_s
         if press.cancel is not None:
             in_doubt = {fold(account): ((Sent.DOUBTFUL, doubt),) for account in press.cancel.accounts}
-            press.proof = CancelProof(CancelCase(press.cancel, in_doubt, gap_s), evidence)
-        elif press.ticket is not None:
-            press.proof = ReverseProof(ReverseCase(press.ticket, doubt=doubt, gap_s=gap_s), evidence)
-        else:
-            seen = desk.watch.roster.copy()
-            press.proof = FlattenProof(FlattenCase(press.scope, {}, seen, doubt=doubt, gap_s=gap_s), evidence)
-        return press.proof
+            return CancelProof(CancelCase(press.cancel, in_doubt, gap_s), evidence)
+        if press.ticket is not None:
+            case = ReverseCase(press.ticket, doubt=doubt, gap_s=gap_s, recent_s=recent_s)
+            return ReverseProof(case, evidence)
+        seen = desk.watch.roster.copy()
+        flatten = FlattenCase(press.scope, {}, seen, doubt=doubt, gap_s=gap_s, recent_s=recent_s)
+        return FlattenProof(flatten, evidence)
 
     # -- one press, one read ---
 
-    def _look(self, press: Press, proof: Proof, read: Read) -> None:
-        kept = self._kept.get(press.id)
-        if kept is None:
-            kept = self._kept[press.id] = self._begin(press)
-        self._take_in(press, proof.evidence, kept, read)
-        before = press.outcome
+    def _look(self, press: Press, read: Read) -> None:
+        kept, before = self._kept[press.id], press.outcome
+        if press.proof is None:
+            press.proof = self._take_over(press)
+        proof = press.proof
         assert before is not None  # noqa: S101 - only such a press is watched
+        self._take_in(press, proof.evidence, kept, read)
         match proof:
             case FlattenProof():
-                news = self._follow_flatten(press, proof, kept, before)
+                news = self._follow_flatten(press, proof, before, read)
+                self._say_quietly(press, kept)
             case ReverseProof():
                 news = self._follow_reverse(press, proof, before)
             case CancelProof():
                 news = self._follow_cancel(proof, before)
             case _:
                 return
-        if news is not None and _shape(news.verdict, news.fates) != _shape(before.verdict, before.fates):
+        if news is not None and not (news.verdict is before.verdict and _are_alike(news.fates, before.fates)):
             self._tell(press, before, news)
-
-    def _begin(self, press: Press) -> _Kept:
-        outcome = press.outcome
-        kept = _Kept()
-        if outcome is None:
-            return kept
-        proved_s, ended_at = outcome.timings.proved_s, press.ended_at or press.began_at
-        since = ended_at if proved_s is None else press.began_at + proved_s
-        kept.flat_since = {fold(fate.account): since for fate in outcome.fates if fate.verdict in PROVED}
-        return kept
 
     def _take_in(self, press: Press, evidence: Evidence, kept: _Kept, read: Read) -> None:
         evidence.ended_at = None
         match read:
             case PositionsRead():
                 evidence.add_positions(read)
-                rows = in_scope(press.scope, read.positions)
-                press.shows = rows
-                shown: object = frozenset((row.pair, row.side, row.quantity) for row in rows)
+                rows = shown_in(press.scope, read)
+                if rows is not None and evidence.reads and evidence.reads[-1].read is read:
+                    press.shows = rows
+                    if kept.shown is None or not same_rows(kept.shown, rows):
+                        kept.shown = rows
+                        self._desk.record.read(press, read)
             case OrdersRead():
                 evidence.add_orders(read)
-                shown = kept.shown
+                key = fold(read.account)
+                shown = _orders_shown(read)
+                is_new = key not in kept.orders_shown or kept.orders_shown[key] != shown
+                if is_new and key in self._accounts_to_ask(press) and not read.flaws.spoil(read.account):
+                    kept.orders_shown[key] = shown
+                    self._desk.record.read(press, read)
             case FailedRead():
-                shown = kept.shown
                 if read.account is None:
                     evidence.fail(read.source, read.reason)
             case _:
                 evidence.add_listing(read)
-                shown = kept.shown
         evidence.forget_old()
-        if shown != kept.shown:
-            # For hours they would all be alike: only what changed is part of the story.
-            kept.shown = shown
-            self._desk.record.read(press, read)
 
     def _tell(self, press: Press, before: Outcome, news: _News) -> None:
         desk = self._desk
         proved_at = news.judgement.proved_at
         is_good = news.verdict in PROVED or news.verdict in {Verdict.REVERSED, Verdict.CANCELLED}
         was_flat = before.verdict in PROVED
-        late_s, timings, at = None, before.timings, news.at or desk.clock.now()
-        if is_good and was_flat:
-            at, late_s = before.at, before.late_s  # only the orders came later; flat was proved then
+        late_s, timings, at, flat_at = None, before.timings, desk.clock.now(), before.flat_at
+        if news.verdict is before.verdict or (is_good and was_flat):
+            # Only its rows changed, or only its orders came later: flat was proved then.
+            at, late_s = before.at, before.late_s
         elif is_good and proved_at is not None:
-            late_s = desk.clock.monotonic() - press.began_at
-            timings, at = replace(timings, proved_s=proved_at - press.began_at), desk.wall_time(proved_at)
-        fates = news.fates
-        checked = sum(fate.verdict in {Verdict.FLAT, Verdict.ORDERS_WORKING} for fate in fates)
-        unchecked = sum(fate.verdict is Verdict.FLAT_ORDERS_NOT_CHECKED for fate in fates)
+            at = desk.wall_time(proved_at)
+            if press.ended_at is None:  # of an earlier run, whose clock was another
+                late_s = (at - press.began).total_seconds()
+            else:
+                late_s = desk.clock.monotonic() - press.began_at
+                timings = replace(timings, proved_s=proved_at - press.began_at)
+        elif news.verdict is Verdict.REOPENED and news.opened_at is not None:
+            at, flat_at = news.opened_at, before.at if was_flat else news.flat_at
+        checked = sum(fate.verdict in {Verdict.FLAT, Verdict.ORDERS_WORKING} for fate in news.fates)
+        unchecked = sum(fate.verdict is Verdict.FLAT_ORDERS_NOT_CHECKED for fate in news.fates)
         desk.revise(
             press,
             replace(
                 before,
                 verdict=news.verdict,
                 at=at,
-                fates=fates,
+                fates=news.fates,
                 reason=news.reason,
                 timings=timings,
                 late_s=late_s,
-                flat_at=before.at if was_flat and news.verdict is Verdict.REOPENED else before.flat_at,
+                flat_at=flat_at,
                 elsewhere_open=news.judgement.elsewhere_open,
                 orders_checked=(checked, checked + unchecked),
             ),
@@ -186,63 +222,102 @@ class Vigil:
 
     # -- a flatten ---
 
-    def _follow_flatten(
-        self, press: Press, proof: FlattenProof, kept: _Kept, before: Outcome
-    ) -> _News | None:
+    def _follow_flatten(self, press: Press, proof: FlattenProof, before: Outcome, read: Read) -> _News | None:
+        kept = self._kept[press.id]
         judgement = proof.judge(final=False)
         found = {fold(fate.account): fate for fate in judgement.fates}
-        proved_at = judgement.proved_at
+        is_late = self._is_answered_late_and_read(press, proof, before)
+        if is_late:
+            found = _with_final(found, proof.judge(final=True).fates)
         fates: list[Fate] = []
-        opened_at: float | None = None
-        for old in before.fates or judgement.fates:
+        opened: list[tuple[float, float]] = []
+        for old in (*before.fates, *_joining(proof, before, judgement.fates)):
             key = fold(old.account)
-            if old.verdict in PROVED and before.fates:
-                look = self._opened_again(proof, old, kept.flat_since.get(key, press.began_at))
-                if look is None:
-                    fates.append(_with_its_orders(old, found.get(key)))
-                    self._is_closed_again(press, proof, old)
-                    continue
-                rows = proof.where_it_was_flat(old, look)
-                if self._is_loud(old, kept.flat_since.get(key, press.began_at), look):
-                    fates.append(Fate(old.account, Verdict.REOPENED, still_open=rows))
-                    opened_at = look.stamp.answered_at
-                    continue
-                fates.append(old)
-                if press.opened_again is None:
-                    press.opened_again = OpenedAgain(rows, self._desk.wall_time(look.stamp.answered_at))
-                    self._desk.record.note(press, "open again, long after it was flat")
+            now_found = found.get(key)
+            is_more = now_found is not None and now_found.verdict is Verdict.CLOSED_MORE_THAN_ASKED
+            if old.verdict not in PROVED or is_more:
+                new = _not_proved_before(old, now_found, is_final=is_late)
+                if new.verdict in PROVED and judgement.proved_at is not None:
+                    kept.flat_since[key] = judgement.proved_at
+                fates.append(new)
                 continue
-            new = _not_proved_before(old, found.get(key))
-            if new.verdict in PROVED and proved_at is not None:
-                kept.flat_since[key] = proved_at
-            fates.append(new)
+            since = kept.flat_since[key]
+            seen = proof.opened_again(old, since)
+            if seen is None or not seen.is_proved:
+                fates.append(self._still_flat(kept, old, now_found, since))
+                if seen is not None and isinstance(read, PositionsRead) and seen.first.stamp is read.stamp:
+                    self._desk.watch.read_at_once()
+            elif self._is_loud(kept, key, since, seen):
+                fates.append(Fate(old.account, Verdict.REOPENED, still_open=seen.rows))
+                opened.append((seen.first.stamp.answered_at, since))
+            else:
+                fates.append(old)
+                known = kept.quiet.get(key)
+                at = self._desk.wall_time(seen.first.stamp.answered_at) if known is None else known.at
+                kept.quiet[key] = OpenedAgain(seen.rows, at)
         told = replace(judgement, fates=tuple(fates))
-        if not before.fates and not judgement.settled:
-            return None  # nobody has said which accounts there are
         verdict, reason = headline_of(proof.case, told)
-        at = None if opened_at is None else self._desk.wall_time(opened_at)
-        return _News(verdict, told.fates, reason, judgement, at)
+        if not before.fates and verdict is before.verdict:
+            return None  # nothing was told of single accounts, and nothing is proved of them all yet
+        opened_at, flat_at = min(opened, default=(None, None))
+        return _News(verdict, told.fates, reason, judgement, self._wall(opened_at), self._wall(flat_at))
 
-    def _opened_again(self, proof: FlattenProof, old: Fate, since: float) -> Look | None:
-        """The second of two reads that show something open where it was flat; after one, the next is due."""
-        run = proof.opened_again(old, since)
-        if len(run) == 1:
-            self._desk.watch.read_at_once()
-        return run[-1] if len(run) > 1 else None
+    def _is_answered_late_and_read(self, press: Press, proof: FlattenProof, before: Outcome) -> bool:
+        """Whether an answer came late and was followed by reads for a whole window: no doubt is left."""
+        if before.verdict is not Verdict.UNKNOWN or proof.case.doubt is not None:
+            return False
+        answered_at = press.began_at if press.answered_at is None else press.answered_at
+        return self._desk.clock.monotonic() >= answered_at + self._desk.pace.window_s
 
-    def _is_closed_again(self, press: Press, proof: FlattenProof, old: Fate) -> None:
-        """Take the quiet line back once nothing is read as open there."""
-        opened = press.opened_again
-        if opened is None or not proof.evidence.reads:
+    def _still_flat(self, kept: _Kept, old: Fate, found: Fate | None, since: float) -> Fate:
+        """What was flat and is not known to be open, with what is known of its orders by now.
+
+        Never less than was known, whatever reads are forgotten. Long after the proof only the orders from
+        before are still its own: a trader who goes on trading has not been left with them by this press.
+        """
+        key, now = fold(old.account), self._desk.clock.monotonic()
+        if found is not None and found.verdict in PROVED:
+            kept.quiet.pop(key, None)
+        if old.verdict in _MAY_OPEN_AGAIN:
+            kept.exposed_at[key] = now
+        if old.verdict is Verdict.NOTHING_OPEN or found is None:
+            return old
+        if found.verdict is Verdict.FLAT:
+            return found
+        if found.verdict is not Verdict.ORDERS_WORKING:
+            return old
+        is_soon = now - since <= self._desk.pace.reopened_loud_s
+        if is_soon or old.verdict is Verdict.FLAT_ORDERS_NOT_CHECKED:
+            return found
+        known = {order.order_id for order in old.working_orders}
+        left = tuple(order for order in found.working_orders if order.order_id in known)
+        return replace(found, working_orders=left) if left else Fate(old.account, Verdict.FLAT)
+
+    def _is_loud(self, kept: _Kept, key: str, since: float, seen: OpenAgain) -> bool:
+        """Soon after the proof, or after an order from before the press was left: that may have opened it."""
+        if key in kept.quiet:
+            return False
+        exposed_at = max(since, kept.exposed_at.get(key, since))
+        return seen.first.stamp.answered_at - exposed_at <= self._desk.pace.reopened_loud_s
+
+    def _say_quietly(self, press: Press, kept: _Kept) -> None:
+        """Show what opened long after the proof, or take it back."""
+        rows = tuple(row for each in kept.quiet.values() for row in each.rows)
+        told = OpenedAgain(rows, min(each.at for each in kept.quiet.values())) if rows else None
+        was = press.opened_again
+        if told is None or was is None:
+            if told is was:
+                return
+        elif told.at == was.at and same_rows(told.rows, was.rows):
             return
-        looks = proof.looks(old.account)
-        if looks and looks[-1].is_clean and not proof.where_it_was_flat(old, looks[-1]):
-            press.opened_again = None
+        if told is None or press.opened_again is None:
+            text = "flat again" if told is None else "open again, long after it was flat"
+            self._desk.record.note(press, text)
+        press.opened_again = told
+        self._desk.on_change(press)
 
-    def _is_loud(self, old: Fate, since: float, look: Look) -> bool:
-        """Soon after the proof; or while an order from before the press may be what opened it."""
-        is_soon = look.stamp.answered_at - since <= self._desk.pace.reopened_loud_s
-        return is_soon or old.verdict in {Verdict.ORDERS_WORKING, Verdict.FLAT_ORDERS_NOT_CHECKED}
+    def _wall(self, at: float | None) -> datetime | None:
+        return None if at is None else self._desk.wall_time(at)
 
     # -- a reverse, a cancel ---
 
@@ -257,54 +332,91 @@ class Vigil:
         is_over = now > sent_at + self._desk.pace.reverse_lock_s
         if before.verdict is Verdict.REVERSE_MISMATCH and is_over:
             return None
+        is_worse = fate.verdict is Verdict.REVERSE_MISMATCH and before.verdict is Verdict.REVERSE_WORKING
+        if is_worse and not proof.is_mismatch_beyond_doubt(fate.still_open):
+            return None
         return _News(fate.verdict, judgement.fates, fate.reason, judgement)
 
     @staticmethod
     def _follow_cancel(proof: CancelProof, before: Outcome) -> _News | None:
         judgement = proof.judge(final=True)
-        found = {fold(fate.account): fate for fate in judgement.fates}
-        old_fates = before.fates or judgement.fates
-        fates = tuple(_cancel_fate(old, found[fold(old.account)]) for old in old_fates)
+        known = {fold(fate.account): fate for fate in before.fates}
+        fates = tuple(_cancel_fate(known.get(fold(found.account)), found) for found in judgement.fates)
         verdict = headline(fates) or before.verdict
         reason = next((fate.reason for fate in fates if fate.verdict is verdict), None)
         return _News(verdict, fates, reason, judgement)
 
 
-def _with_its_orders(old: Fate, found: Fate | None) -> Fate:
-    """What was flat, with what is known of its orders by now; never less, whatever reads are forgotten."""
-    if found is None or found.verdict not in {Verdict.FLAT, Verdict.ORDERS_WORKING}:
-        return old
-    return old if old.verdict is Verdict.NOTHING_OPEN else found
+def _orders_shown(read: OrdersRead) -> object:
+    return frozenset((order.order_id, order.state, order.filled) for order in read.orders)
 
 
-def _not_proved_before(old: Fate, found: Fate | None) -> Fate:
+def _joining(proof: FlattenProof, before: Outcome, judged: tuple[Fate, ...]) -> list[Fate]:
+    """The accounts that a press concerns and its outcome did not name, as not proved.
+
+    A press that was broken off named those alone whose rows it had seen, or none; "every account" also means
+    those that are listed by now. To what is proved only an account is added that was closed without asking.
+    """
+    known = {fold(fate.account) for fate in before.fates}
+    is_wide = account_of(proof.case.scope) is None
+    doubt = proof.case.doubt
+    verdict = Verdict.NOT_PROVED if doubt is None else Verdict.UNKNOWN
+    return [
+        Fate(fate.account, verdict, reason=doubt or fate.reason, takes_headline=fate.takes_headline)
+        for fate in judged
+        if fold(fate.account) not in known
+        and (
+            fate.verdict is Verdict.CLOSED_MORE_THAN_ASKED
+            or not known
+            or (is_wide and before.verdict not in PROVED)
+        )
+    ]
+
+
+def _with_final(found: dict[str, Fate], final: tuple[Fate, ...]) -> dict[str, Fate]:
+    """The last word on every account that is not proved."""
+    return {
+        fold(fate.account): found[fold(fate.account)] if found[fold(fate.account)].verdict in PROVED else fate
+        for fate in final
+    }
+
+
+def _not_proved_before(old: Fate, found: Fate | None, *, is_final: bool) -> Fate:
     """What was not proved: proved now, or shown by the newest read."""
     if found is None:
         return old
+    if is_final and old.verdict is Verdict.UNKNOWN:
+        return found
     if found.verdict in PROVED or found.verdict is Verdict.CLOSED_MORE_THAN_ASKED:
         return found
     # Once it was flat, the other side is something that opened again, and no overfill of this press.
     if found.verdict is Verdict.OVERFILLED and old.verdict is not Verdict.REOPENED:
         return found
-    return replace(old, still_open=found.still_open) if found.still_open else old
+    if not found.still_open or same_rows(old.still_open, found.still_open):
+        return old
+    return replace(old, still_open=found.still_open)
 
 
-def _cancel_fate(old: Fate, found: Fate) -> Fate:
+def _cancel_fate(old: Fate | None, found: Fate) -> Fate:
     is_filled = found.reason is not None and found.reason.cause is Cause.ORDER_FILLED
-    return found if found.verdict in _CANCEL_TOLD or is_filled else old
+    return found if old is None or found.verdict in _CANCEL_TOLD or is_filled else old
 
 
-def _shape(verdict: Verdict, fates: tuple[Fate, ...]) -> object:
-    """What is told, without the prices, which change with every read."""
-    return (
-        verdict,
-        tuple(
-            (
-                fold(fate.account),
-                fate.verdict,
-                frozenset((row.pair, row.side, row.quantity) for row in fate.still_open),
-                frozenset(order.order_id for order in fate.working_orders),
-            )
-            for fate in fates
-        ),
+def _are_alike(some: tuple[Fate, ...], others: tuple[Fate, ...]) -> bool:
+    """Whether fates tell the same, but for the prices, which change with every read."""
+    return len(some) == len(others) and all(
+        one is other
+        or (
+            one.verdict is other.verdict
+            and fold(one.account) == fold(other.account)
+            and _cause(one) is _cause(other)
+            and same_rows(one.still_open, other.still_open)
+            and {order.order_id for order in one.working_orders}
+            == {order.order_id for order in other.working_orders}
+        )
+        for one, other in zip(some, others, strict=True)
     )
+
+
+def _cause(fate: Fate) -> Cause | None:
+    return None if fate.reason is None else fate.reason.cause

@@ -35,6 +35,9 @@ _KEPT_READS = 8
 _KEPT_EPOCHS = 64
 _MOST_UNDER_WAY = 2
 _DEFAULT_BACK_OFF_S = 2.0
+_SILENCE = frozenset(
+    {Cause.NO_ANSWER, Cause.CONNECTION_LOST, Cause.CONNECT_TIMEOUT, Cause.CONNECT_FAILED, Cause.PROXY}
+)
 _TURNS = (Source.SNAPSHOT, Source.POSITIONS, Source.ORDERS)
 # How much sooner than the others an account's orders are read again.
 _WANTED, _IN_FOCUS, _HOLDING = 16.0, 4.0, 4.0
@@ -116,18 +119,24 @@ class Watch:
         self._recent: deque[PositionsRead] = deque(maxlen=_KEPT_READS)
         self._epochs = {source: deque[int](maxlen=_KEPT_EPOCHS) for source in READ_SOURCES}
         self._under_way: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._at_once_at = -_NEVER_ASKED_S
+        self.anew_at = -_NEVER_ASKED_S
         self._verifying = 0
         self._wake = asyncio.Event()
         self.is_hidden = False
 
-    async def positions(self, source: Source) -> PositionsRead:
+    async def positions(self, source: Source, *, is_paid: bool = False) -> PositionsRead:
         """Read the open positions from one of the two endpoints that list them.
+
+        `is_paid`: whoever decided that it may go out has spent its token already, here as in other reads.
 
         Raises:
             ReadFailedError: it shows nothing.
         """
         call = self._gateway.snapshot if source is Source.SNAPSHOT else self._gateway.positions
-        self.budget.spend(self._clock.monotonic())
+        if not is_paid:
+            self.budget.spend(self._clock.monotonic())
         try:
             read = self._dated(await _foreseen(call()))
         except ReadFailedError as error:
@@ -136,13 +145,14 @@ class Watch:
         self._note_positions(read)
         return read
 
-    async def list_accounts(self) -> AccountsRead:
+    async def list_accounts(self, *, is_paid: bool = False) -> AccountsRead:
         """Read the list of accounts.
 
         Raises:
             ReadFailedError: it shows nothing.
         """
-        self.budget.spend(self._clock.monotonic())
+        if not is_paid:
+            self.budget.spend(self._clock.monotonic())
         try:
             read = await _foreseen(self._gateway.accounts())
         except ReadFailedError as error:
@@ -154,19 +164,25 @@ class Watch:
         self._tell(read)
         return read
 
-    async def orders(self, account: str) -> OrdersRead:
+    async def orders(self, account: str, *, is_paid: bool = False) -> OrdersRead:
         """Read the orders of one account.
 
         Raises:
             ReadFailedError: it shows nothing.
         """
         now = self._clock.monotonic()
-        self.budget.spend(now)
+        if not is_paid:
+            self.budget.spend(now)
         self._orders_asked[fold(account)] = now
         try:
             read = self._with_ended(await _foreseen(self._gateway.orders(account)))
         except ReadFailedError as error:
-            # An add-on may not know this call at all: that says nothing of the link.
+            # An add-on may not know this call at all: that says nothing of the link. Silence does, unless
+            # another read was answered meanwhile: positions are asked for only in two beats of three.
+            if error.reason.cause in _SILENCE and not any(
+                each.stamp.answered_at >= now for each in self._recent
+            ):
+                self._fail(error.reason)
             self._back_off(error.reason)
             self._tell(FailedRead(Source.ORDERS, error.reason, account))
             raise
@@ -184,8 +200,10 @@ class Watch:
         return Picture(tuple(reads), self.roster.copy())
 
     def age_s(self) -> float | None:
-        """How old the newest picture is, from when it was asked for; None without one."""
-        return None if self.latest is None else self._clock.monotonic() - self.latest.stamp.sent_at
+        """How old the newest picture is, from when it was asked for; None without one that still counts."""
+        if self.latest is None or self.latest.stamp.sent_at < self.anew_at:
+            return None
+        return self._clock.monotonic() - self.latest.stamp.sent_at
 
     def begin_verifying(self) -> None:
         """A press reads for itself now; the background pauses."""
@@ -207,19 +225,27 @@ class Watch:
         turn = 0
         try:
             while True:
-                if not self._verifying and len(self._under_way) < _MOST_UNDER_WAY:
+                is_free = not self._verifying and len(self._under_way) < _MOST_UNDER_WAY
+                # Looked at now and not at the last beat: a press may have read since, or the wake be early.
+                wait_s = self._budget_wait_s()
+                if is_free and wait_s <= 0:
                     self._take_turn(turn)
                     turn += 1
-                await self._pause()
+                await self._pause(wait_s or max(self._cadence_s(), self._budget_wait_s()))
         finally:
             await self.stop()
 
     def read_at_once(self) -> None:
         """Read the positions now, whatever the beat says: bad news wants its second read."""
         now = self._clock.monotonic()
-        if len(self._under_way) < _MOST_UNDER_WAY and self.budget.wait_s(now, VERIFYING_LEAVES) <= 0:
+        # News that keeps changing would be asked for again and again: never in a storm.
+        is_due = now >= self._at_once_at + self._pace.second_read_s / 2
+        is_free = len(self._under_way) < _MOST_UNDER_WAY
+        if is_due and is_free and self.budget.wait_s(now, VERIFYING_LEAVES) <= 0:
+            self._at_once_at = now
             newest = max(self._recent, key=lambda read: read.stamp.sent_at, default=None)
             is_snapshot = newest is not None and newest.source is Source.SNAPSHOT
+            self.budget.spend(now)
             self.start(self._read_quietly(Source.POSITIONS if is_snapshot else Source.SNAPSHOT))
 
     def start(self, reading: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -229,14 +255,32 @@ class Watch:
         task.add_done_callback(self._under_way.discard)
         return task
 
+    def wait_for(self, waiting: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Let something run that waits for news without reading itself: it takes no read's place."""
+        task = asyncio.create_task(waiting)
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+        return task
+
+    def begin_anew(self) -> None:
+        """The machine slept: its clock may have stood still, so the age of what was read says nothing."""
+        self.anew_at = self._clock.monotonic()
+        self._wake.set()
+
+    def back_off(self, reason: Reason) -> None:
+        """The server said "too many" to something else than a read: reads pause all the same."""
+        self._back_off(reason)
+
     async def stop(self) -> None:
         """End every read that is under way."""
-        under_way = list(self._under_way)
+        under_way = [*self._under_way, *self._waiting]
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
     def _take_turn(self, turn: int) -> None:
+        # Not left to the read's own task: what is decided in between would count on the same token.
+        self.budget.spend(self._clock.monotonic())
         source = _TURNS[turn % len(_TURNS)]
         if source is Source.ORDERS:
             account = None if self.is_hidden else self._account_to_ask()
@@ -267,11 +311,11 @@ class Watch:
 
     async def _read_quietly(self, source: Source) -> None:
         with contextlib.suppress(ReadFailedError):  # noted by the call itself
-            await self.positions(source)
+            await self.positions(source, is_paid=True)
 
     async def _read_orders_quietly(self, account: str) -> None:
         with contextlib.suppress(ReadFailedError):  # the followers were told
-            await self.orders(account)
+            await self.orders(account, is_paid=True)
 
     def _with_ended(self, read: OrdersRead) -> OrdersRead:
         """The read, without the doubt about orders that a cancel found ended."""
@@ -285,9 +329,7 @@ class Watch:
         )
         return replace(read, orders=orders)
 
-    async def _pause(self) -> None:
-        now = self._clock.monotonic()
-        pause_s = max(self._cadence_s(), self.budget.wait_s(now, BACKGROUND_LEAVES))
+    async def _pause(self, pause_s: float) -> None:
         self._wake.clear()
         timer = asyncio.get_running_loop().call_later(pause_s, self._wake.set)
         try:
@@ -295,12 +337,15 @@ class Watch:
         finally:
             timer.cancel()
 
+    def _budget_wait_s(self) -> float:
+        return self.budget.wait_s(self._clock.monotonic(), BACKGROUND_LEAVES)
+
     def _cadence_s(self) -> float:
         if self.is_hidden:
             return self._pace.background_hidden_s
-        if self.latest is not None and self.latest.positions:
-            return self._pace.background_open_s
-        return self._pace.background_flat_s
+        is_open = self.latest is not None and self.latest.positions
+        usual_s = self._pace.background_open_s if is_open else self._pace.background_flat_s
+        return usual_s * self.budget.caution(self._clock.monotonic())
 
     def _note_positions(self, read: PositionsRead) -> None:
         self.failing = None
@@ -330,10 +375,13 @@ class Watch:
         return replace(read, flaws=replace(read.flaws, everything=why))
 
     def _note_failure(self, reason: Reason, source: Source) -> None:
-        now = self._clock.monotonic()
-        self.failing = Failing(now if self.failing is None else self.failing.since, reason)
+        self._fail(reason)
         self._back_off(reason)
         self._tell(FailedRead(source, reason))
+
+    def _fail(self, reason: Reason) -> None:
+        since = self._clock.monotonic() if self.failing is None else self.failing.since
+        self.failing = Failing(since, reason)
 
     def _back_off(self, reason: Reason) -> None:
         if reason.cause is Cause.OVER_BUDGET:
@@ -341,6 +389,9 @@ class Watch:
             self.budget.back_off(self._clock.monotonic(), pause_s)
 
     def _tell(self, read: Read) -> None:
+        if not isinstance(read, FailedRead):
+            took_s = read.stamp.answered_at - read.stamp.sent_at
+            self.budget.answered(self._clock.monotonic(), took_s)
         for follower in self.followers:
             follower(read)
         for listener in self.listeners:

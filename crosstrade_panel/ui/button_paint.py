@@ -1,6 +1,8 @@
 """How a press button looks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -11,13 +13,30 @@ from crosstrade_panel.ui.fit import FittedText, draw, fit
 from crosstrade_panel.ui.theme import ButtonColours, Theme
 from crosstrade_panel.ui.view import Look
 
-TITLE_SIZES = {True: (28, 24, 20, 17, 15), False: (19, 17, 15, 13)}
+
+class Weight(Enum):
+    """How much a press button stands out."""
+
+    MAIN = auto()
+    """FLATTEN, and nothing else."""
+    SECOND = auto()
+    """REVERSE."""
+    ACTION = auto()
+    """What an outcome offers."""
+
+
+TITLE_SIZES = {
+    Weight.MAIN: (28, 24, 20, 17, 15),
+    Weight.SECOND: (19, 17, 15, 13),
+    Weight.ACTION: (15, 14, 13, 12, 11),
+}
+_SPACING = {Weight.MAIN: 1.5, Weight.SECOND: 0.8, Weight.ACTION: 0.4}
 LINE_SIZES = (12, 11, 10, 9, 8)
 
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """Everything that decides the picture. `is_main` is FLATTEN."""
+    """Everything that decides the picture."""
 
     title: str
     lines: tuple[str, ...]
@@ -26,15 +45,22 @@ class Painting:
     share_held: float
     is_hold: bool
     is_flashing: bool
-    is_main: bool
+    weight: Weight
     has_focus: bool
+
+
+_READY_COLOURS: dict[Weight, Callable[[Theme], ButtonColours]] = {
+    Weight.MAIN: lambda theme: theme.flatten,
+    Weight.SECOND: lambda theme: theme.reverse,
+    Weight.ACTION: lambda theme: theme.action,
+}
 
 
 def colours_of(painting: Painting, theme: Theme) -> ButtonColours:
     """The colours of a look."""
     match painting.look:
         case Look.READY:
-            return theme.flatten if painting.is_main else theme.reverse
+            return _READY_COLOURS[painting.weight](theme)
         case Look.LOOKS_DEAD:
             return theme.dead
         case Look.LOCKED:
@@ -45,21 +71,21 @@ def colours_of(painting: Painting, theme: Theme) -> ButtonColours:
 
 @lru_cache(maxsize=64)
 def _fitted(
-    title: str, lines: tuple[str, ...], family: str, width: int, height: int, *, is_main: bool
+    title: str, lines: tuple[str, ...], family: str, width: int, height: int, weight: Weight
 ) -> tuple[FittedText, FittedText]:
     """Title and lines for a box: the title gives way first, the lines shrink before they are cut."""
     bold = QFont(family)
     bold.setBold(True)
-    bold.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 1.5 if is_main else 0.8)
+    bold.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, _SPACING[weight])
     plain = QFont(family)
     result: tuple[FittedText, FittedText] | None = None
-    for size in TITLE_SIZES[is_main]:
+    for size in TITLE_SIZES[weight]:
         head = fit((title,), bold, (size,), width, height)
         body = fit(lines, plain, LINE_SIZES[:2], width, height - head.height) if lines else _nothing(plain)
         result = head, body
         if len(head.lines) == 1 and not head.is_cut and not body.is_cut:
             return result
-    for smallest in (TITLE_SIZES[is_main][-2:], TITLE_SIZES[is_main][-1:]):
+    for smallest in (TITLE_SIZES[weight][-2:], TITLE_SIZES[weight][-1:]):
         head = fit((title,), bold, smallest, width, height)
         body = fit(lines, plain, LINE_SIZES, width, height - head.height) if lines else _nothing(plain)
         result = head, body
@@ -73,22 +99,22 @@ def _nothing(font: QFont) -> FittedText:
     return FittedText((), font, 1.0, is_cut=False)
 
 
-def text_box(width: int, height: int, *, is_main: bool) -> QRectF:
+def text_box(width: int, height: int, weight: Weight) -> QRectF:
     """Where the texts of a button of this size go."""
-    rim = 7.0 if is_main else 2.0
+    rim = 7.0 if weight is Weight.MAIN else 2.0
     return QRectF(0, 0, width, height).adjusted(rim + 6, rim + 3, -rim - 6, -rim - 3)
 
 
 def fitted_texts(widget: QWidget, painting: Painting) -> tuple[FittedText, FittedText]:
     """Title and lines as they are painted."""
-    box = text_box(widget.width(), widget.height(), is_main=painting.is_main)
+    box = text_box(widget.width(), widget.height(), painting.weight)
     return _fitted(
         painting.title,
         painting.lines,
         widget.font().family(),
         int(box.width()),
         int(box.height()),
-        is_main=painting.is_main,
+        painting.weight,
     )
 
 
@@ -98,9 +124,9 @@ def paint_button(widget: QWidget, painting: Painting, theme: Theme) -> None:
     painter = QPainter(widget)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     outer = QRectF(widget.rect()).adjusted(1, 1, -1, -1)
-    rim = 6.0 if painting.is_main else 1.5
+    rim = 6.0 if painting.weight is Weight.MAIN else 1.5
     inner = outer.adjusted(rim, rim, -rim, -rim)
-    radius = 9.0 if painting.is_main else 7.0
+    radius = 9.0 if painting.weight is Weight.MAIN else 7.0
     _fill(painter, outer, radius, QBrush(QColor(colours.rim)))
     shape = QPainterPath()
     shape.addRoundedRect(inner, radius - 3, radius - 3)
@@ -108,13 +134,14 @@ def paint_button(widget: QWidget, painting: Painting, theme: Theme) -> None:
     painter.setClipPath(shape)
     _paint_face(painter, inner, painting, colours)
     painter.restore()
-    if painting.is_main:
+    if painting.weight is Weight.MAIN:
         painter.setPen(QPen(QColor(colours.pressed), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(inner.adjusted(0.5, 0.5, -0.5, -0.5), radius - 3, radius - 3)
     _paint_texts(painter, widget, painting, colours)
     if painting.has_focus:
-        _paint_focus(painter, outer, radius, painting, theme)
+        ring = {Weight.MAIN: theme.window, Weight.SECOND: theme.text, Weight.ACTION: colours.text}
+        _paint_focus(painter, outer, radius, ring[painting.weight])
     painter.end()
 
 
@@ -151,7 +178,7 @@ def _paint_face(painter: QPainter, inner: QRectF, painting: Painting, colours: B
 
 
 def _paint_texts(painter: QPainter, widget: QWidget, painting: Painting, colours: ButtonColours) -> None:
-    box = text_box(widget.width(), widget.height(), is_main=painting.is_main)
+    box = text_box(widget.width(), widget.height(), painting.weight)
     head, body = fitted_texts(widget, painting)
     top = box.top() + (box.height() - head.height - body.height) / 2
     if painting.is_pressed:
@@ -167,8 +194,8 @@ def _paint_texts(painter: QPainter, widget: QWidget, painting: Painting, colours
     draw(painter, body, top, box.left(), box.width(), centred=True)
 
 
-def _paint_focus(painter: QPainter, outer: QRectF, radius: float, painting: Painting, theme: Theme) -> None:
+def _paint_focus(painter: QPainter, outer: QRectF, radius: float, colour: str) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
     ring = outer.adjusted(2, 2, -2, -2)
-    painter.setPen(QPen(QColor(theme.window if painting.is_main else theme.text), 2, Qt.PenStyle.DashLine))
+    painter.setPen(QPen(QColor(colour), 2, Qt.PenStyle.DashLine))
     painter.drawRoundedRect(ring, radius - 1, radius - 1)

@@ -16,6 +16,9 @@ IN_SCOPE = "In scope now"
 PREVIEW_HEADINGS = ("Account", "Instrument", "Pos.", "Avg", "P/L")
 CLOSED_HEADINGS = ("Account", "Instr.", "Closed", "Avg", "Market", "P/L")
 JOURNAL_HEADINGS = ("Time", "Press", "Outcome")
+WORKING_ORDER = "Working order"
+ORDER_PRICE = "Price"
+ORDER_STATE = "State"
 NUMBER_HEADINGS = frozenset({"Avg", "Market", "P/L"})
 ORDER_IDS_HEADING = "Order ids (reported)"
 CLOSED_POSITIONS = "Closed positions (reported)"
@@ -54,6 +57,17 @@ BUDGET = "Requests left, our estimate; other programs share them"
 MODE = "Mode"
 PIN = "Always on top"
 MENU = "Menu"
+DRILLS = "Practice drills"
+NO_DRILL = "No drill"
+DRILL = "Drill: {title}"
+START_OVER = "Start over"
+START_OVER_TIP = "The practice exchange begins anew: accounts, positions and orders as at the start"
+STREAM = "Send presses over the stream"
+STREAM_TIP = (
+    "Takes the stream over from other tools that use this token; reads and cancels always go over REST"
+)
+TAKE_STREAM_BACK = "Take the stream back"
+TAKE_STREAM_BACK_TIP = "Takes the stream over from the tool that has it now"
 THEME = "Theme"
 THEMES = {"system": "As the system", "dark": "Dark", "light": "Light"}
 ABOUT = "About"
@@ -67,5 +81,6 @@ CLOSE = "Close"
 
 FLATTEN_CHORD = "Ctrl+Alt+F"
 REVERSE_CHORD = "Ctrl+Alt+R"
+ACTION_CHORD = "Ctrl+Alt+B while it has the focus"
 ARMED = "armed: the same again within {seconds:.0f} s presses it"
 HOLD = "hold"

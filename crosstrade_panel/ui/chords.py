@@ -1,4 +1,4 @@
-"""The documented chords: Ctrl+Alt+F for FLATTEN, Ctrl+Alt+R for REVERSE."""
+"""The documented chords: Ctrl+Alt+F for FLATTEN, Ctrl+Alt+R for REVERSE, Ctrl+Alt+B for a banner's button."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,34 +12,42 @@ _REAL_MODIFIERS = _CHORD | Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifi
 
 
 class Chords:
-    """Which button's keys are down; one press each time they go down, however the keyboard repeats them."""
+    """Which button's keys are down; one press each time they go down, however the keyboard repeats them.
 
-    def __init__(self, buttons: Mapping[Qt.Key, PressButton], clock: Callable[[], float]) -> None:
+    `buttons`: for each key, the button that it means at that moment, or none.
+    """
+
+    def __init__(
+        self, buttons: Mapping[Qt.Key, Callable[[], PressButton | None]], clock: Callable[[], float]
+    ) -> None:
         self._buttons = {key.value: button for key, button in buttons.items()}
+        self._held_key: int | None = None
         self._clock = clock
         self._held: PressButton | None = None
         self._up_at: float | None = None
 
     def takes(self, event: QKeyEvent) -> bool:
         """Take a key event that belongs to a chord; whether it did."""
-        button = self._buttons.get(event.key())
+        key = event.key()
+        is_ours = key in self._buttons
         is_with = event.modifiers() & _REAL_MODIFIERS == _CHORD
         match event.type():
-            case QEvent.Type.ShortcutOverride if button is not None and is_with:
+            case QEvent.Type.ShortcutOverride if is_ours and is_with:
                 event.accept()
                 return True
-            case QEvent.Type.KeyPress if button is not None and is_with:
+            case QEvent.Type.KeyPress if is_ours and is_with:
                 if not event.isAutoRepeat():
-                    self._press(button)
+                    self._press(key)
                 return True
             case QEvent.Type.KeyRelease if not event.isAutoRepeat():
-                return self._release(button, event.key())
+                return self._release(key)
             case _:
                 return False
 
-    def _press(self, button: PressButton) -> None:
+    def _press(self, key: int) -> None:
         now = self._clock()
-        if button is self._held:
+        button = self._buttons[key]()
+        if button is not None and button is self._held:
             is_repeated = self._up_at is not None and now - self._up_at <= REPEAT_S
             if is_repeated or self._up_at is None:
                 self._up_at = None
@@ -48,24 +56,25 @@ class Chords:
         elif self._held is not None and self._up_at is None:
             return
         self.let_go()
-        self._held = button
-        button.press_chord()
+        if button is not None:
+            self._held, self._held_key = button, key
+            button.press_chord()
 
-    def _release(self, button: PressButton | None, key: int) -> bool:
+    def _release(self, key: int) -> bool:
         if self._held is None:
             return False
         if key in {Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_AltGr}:
             # Modifiers are not repeated.
             self.let_go()
-        elif button is self._held:
+        elif key == self._held_key:
             self._up_at = self._clock()
-            button.doubt_chord()
+            self._held.doubt_chord()
             return True
         return False
 
     def let_go(self) -> None:
         """The keys are no longer ours: minimised, or the keyboard went to another window."""
         held, self._held = self._held, None
-        self._up_at = None
+        self._held_key = self._up_at = None
         if held is not None:
             held.release_chord()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPaintEvent, QTextLayout, QTextOption
@@ -76,6 +77,11 @@ def draw(
         )
 
 
+def plain_tip(text: str) -> str:
+    """A tooltip that shows just these characters: Qt takes what looks like markup for it."""
+    return f"<span>{escape(text)}</span>" if "<" in text or "&" in text else text
+
+
 class WrapLabel(QLabel):
     """A plain-text label that breaks anywhere rather than be wider than its place."""
 
@@ -135,9 +141,10 @@ class FitLabel(QLabel):
 
     def fitted(self) -> FittedText:
         """The lines as they are painted just now."""
-        key = (self.text(), self.width(), self.height(), self.font().family())
+        room = self.contentsRect()
+        key = (self.text(), room.width(), room.height(), self.font().family())
         if self._fitted is None or self._fitted[0] != key:
-            made = fit(self.text().split("\n"), self.font(), self._sizes, self.width(), self.height())
+            made = fit(self.text().split("\n"), self.font(), self._sizes, room.width(), room.height())
             self._fitted = (key, made)
         return self._fitted[1]
 
@@ -150,6 +157,11 @@ class FitLabel(QLabel):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        text = self.fitted()
-        draw(painter, text, (self.height() - text.height) / 2, 0, self.width(), centred=self._centred)
+        self.paint_text(painter)
         painter.end()
+
+    def paint_text(self, painter: QPainter) -> None:
+        """Paint the lines with the painter's pen."""
+        text, room = self.fitted(), self.contentsRect()
+        top = room.top() + (room.height() - text.height) / 2
+        draw(painter, text, top, room.left(), room.width(), centred=self._centred)

@@ -4,8 +4,6 @@ from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAction,
-    QActionGroup,
     QCloseEvent,
     QColor,
     QGuiApplication,
@@ -22,7 +20,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QMenu,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -36,17 +33,20 @@ from PySide6.QtWidgets import (
 from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.ui import captions, theme
 from crosstrade_panel.ui.banner import BannerArea
+from crosstrade_panel.ui.button_paint import Weight
 from crosstrade_panel.ui.chords import Chords
 from crosstrade_panel.ui.first_run import FirstRunCard
-from crosstrade_panel.ui.fit import FitLabel, WrapLabel
+from crosstrade_panel.ui.fit import FitLabel, WrapLabel, plain_tip
+from crosstrade_panel.ui.panel_menu import PanelMenu
 from crosstrade_panel.ui.pickers import Picker, SidePicker
 from crosstrade_panel.ui.press_button import Environment, Face, PressButton
+from crosstrade_panel.ui.preview_table import PreviewTable
+from crosstrade_panel.ui.status_notes import CaptionRow, DrillChip, StatusNotes
 from crosstrade_panel.ui.tables import (
     HEADER_HEIGHT,
     ROW_HEIGHT,
     ClosedTable,
     LineTable,
-    PreviewTable,
     closed_lines,
     journal_lines,
     order_id_lines,
@@ -57,6 +57,7 @@ from crosstrade_panel.ui.view import (
     Gesture,
     Look,
     PanelView,
+    PracticeView,
     PreviewView,
     ResultView,
     ReverseView,
@@ -101,10 +102,16 @@ class MainWindow(QWidget):
         instrument_chosen: a listed instrument, or None for all.
         instrument_typed: Enter on an instrument's text that is not listed (an alias, perhaps).
         side_chosen: a Side, or None for any.
-        row_chosen: (account, instrument) of a position clicked.
+        row_chosen: (account, instrument) of a position or an order clicked.
         widen_side_requested: the offer under the positions was taken.
         ticket_edited: TicketFields after an edit.
         acknowledged: the press id of a banner.
+        banner_action_requested: the gesture for a banner's action was completed: the press id, and the
+            BannerAction that was shown when it began.
+        drill_chosen: the name of a practice drill, or None for no drill.
+        practice_reset_requested: the practice exchange shall begin anew.
+        stream_toggled: whether presses shall go over the stream.
+        stream_reconnect_requested: the stream shall be taken back from the tool that took it over.
         token_entered: a token as typed.
         practice_requested: the practice exchange was chosen on the first-run card.
         pin_toggled: whether the window shall stay on top; it does so already.
@@ -125,6 +132,11 @@ class MainWindow(QWidget):
     widen_side_requested = Signal()
     ticket_edited = Signal(object)
     acknowledged = Signal(str)
+    banner_action_requested = Signal(str, object)
+    drill_chosen = Signal(object)
+    practice_reset_requested = Signal()
+    stream_toggled = Signal(bool)
+    stream_reconnect_requested = Signal()
     token_entered = Signal(str)
     practice_requested = Signal()
     pin_toggled = Signal(bool)
@@ -145,9 +157,14 @@ class MainWindow(QWidget):
         self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, True)
         self._make_parts()
         self._chords = Chords(
-            {Qt.Key.Key_F: self._flatten, Qt.Key.Key_R: self._reverse}, self._environment.clock
+            {
+                Qt.Key.Key_F: lambda: self._flatten,
+                Qt.Key.Key_R: lambda: self._reverse,
+                Qt.Key.Key_B: self._banners.focused_action,
+            },
+            self._environment.clock,
         )
-        self._make_menu()
+        self._menu = PanelMenu(self)
         self._lay_out()
         self._connect()
         self._order_tabs()
@@ -181,6 +198,7 @@ class MainWindow(QWidget):
         self._instrument = Picker()
         self._instrument.setObjectName("instrumentPicker")
         self._instrument.setAccessibleName(captions.INSTRUMENT)
+        self._drill = DrillChip()
         self._side = SidePicker()
         self._side.setObjectName("directionPicker")
         self._side.setAccessibleName(captions.DIRECTION)
@@ -218,7 +236,9 @@ class MainWindow(QWidget):
         unknown = Face(
             None, "REVERSE", (), Look.DISABLED, Gesture.HOLD, self._environment.pace.hold_narrow_s, ""
         )
-        self._reverse = PressButton(unknown, REVERSE_HEIGHT, self._environment, keeps_held=True)
+        self._reverse = PressButton(
+            unknown, REVERSE_HEIGHT, self._environment, weight=Weight.SECOND, keeps_held=True
+        )
         self._reverse.setObjectName("reverseButton")
         self._reverse.setToolTip(captions.REVERSE_CHORD)
 
@@ -226,11 +246,8 @@ class MainWindow(QWidget):
         self._ticket = TicketForm()
         self._ticket.setObjectName("reverseTicket")
         self._ticket.setAccessibleName(captions.TICKET)
-        self._notes = WrapLabel()
-        self._notes.setObjectName("statusNotes")
-        self._notes.setProperty("tone", "doubt")
-        self._notes.hide()
-        self._banners = BannerArea()
+        self._notes = StatusNotes()
+        self._banners = BannerArea(self._environment)
         self._banners.setObjectName("outcomeBanner")
         self._banners.setAccessibleName(captions.OUTCOMES)
         self._first_run = FirstRunCard()
@@ -287,24 +304,6 @@ class MainWindow(QWidget):
         tool.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return tool
 
-    def _make_menu(self) -> None:
-        self._menu = QMenu(self)
-        themes = QMenu(captions.THEME, self._menu)
-        group = QActionGroup(themes)
-        self._theme_actions: dict[str, QAction] = {}
-        for choice in theme.CHOICES:
-            action = QAction(captions.THEMES[choice], themes)
-            action.setCheckable(True)
-            action.setData(choice)
-            group.addAction(action)
-            themes.addAction(action)
-            self._theme_actions[choice] = action
-        group.triggered.connect(self._on_theme_action)
-        self._menu.addMenu(themes)
-        self._menu.addAction(captions.ABOUT, self.show_about)
-        self._menu.addSeparator()
-        self._menu.addAction(captions.QUIT, self._on_quit)
-
     # Layout
 
     def _lay_out(self) -> None:
@@ -357,7 +356,12 @@ class MainWindow(QWidget):
             label.setBuddy(picker)
             part = QVBoxLayout()
             part.setSpacing(1)
-            part.addWidget(label)
+            if picker is self._instrument:
+                self._captions = CaptionRow(label, self._drill)
+                part.addWidget(self._captions)
+            else:
+                label.setFixedHeight(15)
+                part.addWidget(label)
             part.addWidget(picker)
             row.addLayout(part, 1)
         return row
@@ -393,6 +397,7 @@ class MainWindow(QWidget):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setMinimumHeight(40)
         self._lower = area
+        area.verticalScrollBar().valueChanged.connect(self._banners.note_move)
         # The bar lies in the margin: nothing gets narrower when it comes.
         area.verticalScrollBar().rangeChanged.connect(
             lambda _least, most: column.setContentsMargins(0, 0, 0 if most > 0 else BAR, 0)
@@ -410,6 +415,8 @@ class MainWindow(QWidget):
             self._flatten,
             self._reverse,
             *self._ticket.inputs(),
+            *self._notes.inputs(),
+            *self._banners.inputs(),
             *self._first_run.inputs(),
             self._tabs.tabBar(),
             self._order_ids,
@@ -436,11 +443,22 @@ class MainWindow(QWidget):
         self._leaves.clicked.connect(self._on_leaves)
         self._ticket.ticket_edited.connect(self.ticket_edited)
         self._banners.acknowledged.connect(self.acknowledged)
+        self._banners.action_requested.connect(self.banner_action_requested)
+        self._banners.gesture_swallowed.connect(self.gesture_swallowed)
+        self._banners.cards_changed.connect(self._order_tabs)
         self._banners.press_arrived.connect(self._show_banners_first)
         self._first_run.token_entered.connect(self.token_entered)
         self._first_run.practice_requested.connect(self.practice_requested)
         self._pin.clicked.connect(self._on_pin)
         self._menu_button.clicked.connect(self._open_menu)
+        self._menu.drill_chosen.connect(self.drill_chosen)
+        self._menu.practice_reset_requested.connect(self.practice_reset_requested)
+        self._menu.stream_toggled.connect(self.stream_toggled)
+        for part in (self._menu, self._notes):
+            part.stream_reconnect_requested.connect(self.stream_reconnect_requested)
+        self._menu.theme_chosen.connect(self._on_theme)
+        self._menu.about_requested.connect(self.show_about)
+        self._menu.quit_requested.connect(self._on_quit)
 
     # What the presenter calls
 
@@ -450,17 +468,22 @@ class MainWindow(QWidget):
         # The buttons first: a gesture in progress must meet the new scope before anything else is painted.
         self._flatten.show_face(flatten_face(view.flatten))
         self._reverse.show_face(reverse_face(view.reverse))
+        self._banners.show_banners(view.banners)
         if view.mode is not self._mode:
             self._show_mode(view.mode)
         if old is None or view.status != old.status:
             self._show_status()
+        if old is None or (view.status.notes, view.stream) != (old.status.notes, old.stream):
+            self._notes.show_notes(view.status, view.stream)
+            self._menu.show_stream(view.stream)
+        if old is None or view.practice != old.practice:
+            self._show_practice(view.practice)
         self._account.show_choices(view.accounts, view.account)
         self._instrument.show_choices(view.instruments, view.instrument)
         self._side.show_side(view.side)
         if old is None or view.preview != old.preview:
             self._show_preview(view.preview)
         self._ticket.show_ticket(view.ticket)
-        self._banners.show_banners(view.banners)
         if old is None or view.result != old.result:
             self._show_result(view.result)
         if old is None or view.journal != old.journal:
@@ -483,11 +506,13 @@ class MainWindow(QWidget):
                 app.setStyle("Fusion")
             app.setPalette(theme.palette(self._theme))
         self.setStyleSheet(theme.stylesheet(self._theme))
-        self._theme_actions[choice].setChecked(True)
+        self._menu.show_theme(choice)
         for name, widget in (("pin", self._pin), ("menu", self._menu_button)):
             widget.setIcon(QIcon(str(theme.icon_path(f"{name}-{self._theme.name}.svg"))))
         for button in (self._flatten, self._reverse):
             button.show_theme(self._theme)
+        self._banners.show_theme(self._theme)
+        self._drill.show_colours(self._theme.practice, self._theme.on_practice)
         for table in (self._preview, self._order_ids, self._closed, self._journal):
             table.show_theme(self._theme)
         for picker in (self._account, self._instrument):
@@ -535,7 +560,7 @@ class MainWindow(QWidget):
         status = self._view.status
         text = f"{theme.SYMBOLS[status.tone]} {status.link}"
         self._link.setText(text)
-        self._link.setToolTip(status.link)
+        self._link.setToolTip(plain_tip(status.link))
         self._link.setAccessibleName(f"{captions.LINK}: {status.link}")
         self._link.setProperty("tone", status.tone.value)
         self.style().unpolish(self._link)
@@ -543,8 +568,13 @@ class MainWindow(QWidget):
         self._budget.setText(status.budget)
         self._budget.setToolTip(captions.BUDGET)
         self._budget.setAccessibleName(f"{captions.BUDGET}: {status.budget}")
-        self._notes.setText("\n".join(f"! {note}" for note in status.notes))
-        self._notes.setVisible(bool(status.notes))
+
+    def _show_practice(self, practice: PracticeView | None) -> None:
+        self._menu.show_practice(practice)
+        titles = {} if practice is None else {drill.name: drill.title for drill in practice.drills}
+        armed = None if practice is None else practice.armed
+        self._drill.show_drill("" if armed is None else titles.get(armed, armed))
+        self._captions.share()
 
     def _show_preview(self, preview: PreviewView) -> None:
         mark = "! " if preview.is_stale else ""
@@ -552,7 +582,7 @@ class MainWindow(QWidget):
         self._summary.setProperty("tone", "doubt" if preview.is_stale else "")
         self.style().unpolish(self._summary)
         self.style().polish(self._summary)
-        self._preview.show_rows(preview.rows)
+        self._preview.show_rows(preview.rows, preview.orders)
         self._leaves_text.setText(preview.leaves)
         self._leaves.setAccessibleName(preview.leaves or captions.ANY_SIDE)
         self._leaves.setVisible(bool(preview.leaves))
@@ -598,8 +628,8 @@ class MainWindow(QWidget):
         self.set_pinned(self._pin.isChecked())
         self.pin_toggled.emit(self._pin.isChecked())
 
-    def _on_theme_action(self, action: QAction) -> None:
-        self.apply_theme(str(action.data()))
+    def _on_theme(self, choice: str) -> None:
+        self.apply_theme(choice)
         self.theme_chosen.emit(self._theme_choice)
 
     def _on_system_scheme(self) -> None:
@@ -628,16 +658,18 @@ class MainWindow(QWidget):
         if not self._chords.takes(event):
             super().keyReleaseEvent(event)
 
-    def _cancel_gestures(self) -> None:
+    def cancel_gestures(self) -> None:
+        """Cancel every press and hold under way and disarm: the machine slept, or the window is away."""
         self._chords.let_go()
-        self._flatten.let_go()
-        self._reverse.let_go()
+        self._flatten.cancel()
+        self._reverse.cancel()
+        self._banners.cancel_gestures()
 
     # Qt's events
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() is QEvent.Type.WindowStateChange and self.isMinimized():
-            self._cancel_gestures()
+            self.cancel_gestures()
         elif event.type() is QEvent.Type.ActivationChange and not self.isActiveWindow():
             # The release of a key would go to another window; buttons hear of it by themselves.
             self._chords.let_go()

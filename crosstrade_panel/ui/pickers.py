@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from crosstrade_panel.domain.scope import Side
 from crosstrade_panel.ui import captions
+from crosstrade_panel.ui.fit import plain_tip
 from crosstrade_panel.ui.view import Choice
 
 VALUE_ROLE = Qt.ItemDataRole.UserRole
@@ -108,7 +109,8 @@ class ChoiceModel(QAbstractListModel):
             case Qt.ItemDataRole.EditRole:
                 return found.label
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.ToolTipRole:
-                return f"{found.label} · {found.note}" if found.note else found.label
+                text = f"{found.label} · {found.note}" if found.note else found.label
+                return plain_tip(text) if role == Qt.ItemDataRole.ToolTipRole else text
             case _ if role == SEARCH_ROLE:
                 return f"{found.label} {found.note}"
             case _ if role == VALUE_ROLE:
@@ -256,7 +258,7 @@ class Picker(QComboBox):
         self._edit.setModified(False)
         self._edit.setCursorPosition(0)
         note = choice.note if choice is not None else captions.NOT_IN_LIST if text else ""
-        self.setToolTip(f"{text} · {note}" if note else text)
+        self.setToolTip(plain_tip(f"{text} · {note}" if note else text))
         self._edit.update()
 
     def _take_choices(self, choices: tuple[Choice, ...]) -> None:
@@ -286,13 +288,14 @@ class Picker(QComboBox):
     def _on_text_committed(self) -> None:
         is_open = self._filtered.isVisible()
         highlighted = self._filtered.currentIndex() if is_open else QModelIndex()
+        # Read before the list is hidden: where the focus is not here just then, that drops the text.
+        typed, was_typing = self._edit.text().strip(), self._is_typing()
         self._filtered.hide()
-        typed = self._edit.text().strip()
         if highlighted.isValid():
             value = highlighted.data(VALUE_ROLE)
             self._ask_for(self._rows.choice_at(self._rows.row_of(value)))
             return
-        if not self._is_typing():
+        if not was_typing:
             return
         choice = self._rows.find_typed(typed)
         if choice is not None:

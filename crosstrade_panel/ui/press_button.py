@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QSizePolicy, QWidget
 
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.ui import captions
-from crosstrade_panel.ui.button_paint import Painting, paint_button
+from crosstrade_panel.ui.button_paint import Painting, Weight, paint_button
 from crosstrade_panel.ui.hold import HoldCount, QtTicks, Ticks
 from crosstrade_panel.ui.theme import DARK, Theme
 from crosstrade_panel.ui.view import Gesture, Look
@@ -31,7 +31,10 @@ REPEAT_S = 0.06
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What a press button shows, and what its gesture hands out: `payload` is exactly what the lines say."""
+    """What a press button shows, and what its gesture hands out: `payload` is exactly what the lines say.
+
+    `meaning` is what must stay the same during a gesture, where that is less than all of the payload.
+    """
 
     payload: object
     title: str
@@ -40,10 +43,16 @@ class Face:
     gesture: Gesture
     hold_s: float
     spoken: str
+    meaning: object = None
+
+    @property
+    def means(self) -> object:
+        """What a press does, without the words for it."""
+        return self.payload if self.meaning is None else self.meaning
 
     def means_the_same(self, other: "Face") -> bool:
         """Whether a gesture begun on the one may be completed on the other."""
-        return (self.payload, self.gesture, self.hold_s) == (other.payload, other.gesture, other.hold_s)
+        return (self.means, self.gesture, self.hold_s) == (other.means, other.gesture, other.hold_s)
 
     @property
     def swallows(self) -> bool:
@@ -108,17 +117,19 @@ class PressButton(QPushButton):
         environment: Environment,
         parent: QWidget | None = None,
         *,
+        weight: Weight = Weight.MAIN,
         keeps_held: bool = False,
     ) -> None:
         super().__init__(parent)
         self._face = face
         self._environment = environment
         self._pace = environment.pace
+        self._weight = weight
         self._keeps_held = keeps_held
         self._ticks = environment.ticks(self)
         self._phase = Phase.IDLE
         self._source = Source.POINTER
-        self._payload: object = None
+        self._began: Face | None = None
         self._count: HoldCount | None = None
         self._locked_until: float | None = None
         self._flash_until: float | None = None
@@ -143,6 +154,11 @@ class PressButton(QPushButton):
     def face(self) -> Face:
         """What is shown just now."""
         return self._face
+
+    @property
+    def weight(self) -> Weight:
+        """How much it stands out."""
+        return self._weight
 
     @property
     def phase(self) -> Phase:
@@ -182,14 +198,14 @@ class PressButton(QPushButton):
         self._face = face
         if not face.means_the_same(old):
             self._armed_until = None
-        if face.payload != old.payload:
+        if face.means != old.means:
             self._locked_until = None
         if self._phase is not Phase.IDLE and (face.swallows or not face.means_the_same(old)):
             self._end()
         if self.isEnabled() is (face.look is Look.DISABLED):
             self.setEnabled(face.look is not Look.DISABLED)
         self._name_face()
-        if face.payload != old.payload:
+        if face.means != old.means:
             # What a click hands out must be what is on the screen already.
             self.repaint()
         else:
@@ -211,6 +227,12 @@ class PressButton(QPushButton):
         """End whatever gesture is in progress, as if released: nothing more comes of it."""
         if self._phase is not Phase.IDLE:
             self._end()
+
+    def cancel(self) -> None:
+        """End whatever is in progress or armed: nothing that was begun before this may fire after it."""
+        self._armed_until = None
+        self.let_go()
+        self.update()
 
     def press_chord(self) -> None:
         """The keys of its chord went down."""
@@ -253,7 +275,7 @@ class PressButton(QPushButton):
             return False
         self._armed_until = None
         self._source = source
-        self._payload = self._face.payload
+        self._began = self._face
         self._phase = Phase.DOWN if self._face.gesture is Gesture.CLICK else Phase.HOLDING
         if self._phase is Phase.HOLDING:
             now = self._environment.clock()
@@ -261,23 +283,23 @@ class PressButton(QPushButton):
             self._ticks.start(self._on_tick)
         # Painted before anything else happens: a press is seen within a frame.
         self.repaint()
-        self.gesture_began.emit(self._payload)
+        self.gesture_began.emit(self._face.payload)
         return True
 
     def _complete(self) -> None:
-        payload = self._payload
-        if self._phase is Phase.IDLE or self._face.swallows or self._face.payload != payload:
+        began = self._began
+        if began is None or self._face.swallows or not self._face.means_the_same(began):
             self.let_go()
             return
         self._phase = Phase.SPENT
         self._lock_self()
         self.update()
-        self.gesture_completed.emit(payload)
+        self.gesture_completed.emit(began.payload)
 
     def _end(self) -> None:
         self._phase = Phase.IDLE
         self._count = None
-        self._payload = None
+        self._began = None
         self._doubted_at = None
         self._ticks.stop()
         self.update()
@@ -373,6 +395,7 @@ class PressButton(QPushButton):
             # A second button while the left one is down: not what a deliberate press looks like.
             self.let_go()
             return
+        self._shows_focus = False
         self._begin(Source.POINTER)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -405,7 +428,9 @@ class PressButton(QPushButton):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         # A ring for who goes by keyboard; after a click the button itself shows what happened.
-        self._shows_focus = event.reason() is not Qt.FocusReason.MouseFocusReason
+        if event.reason() is not Qt.FocusReason.ActiveWindowFocusReason:
+            # The window was woken, by a click perhaps: as before.
+            self._shows_focus = event.reason() is not Qt.FocusReason.MouseFocusReason
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -449,7 +474,7 @@ class PressButton(QPushButton):
                 share_held=self.share_held if self._face.gesture is Gesture.HOLD else 0.0,
                 is_hold=self._face.gesture is Gesture.HOLD,
                 is_flashing=self.is_flashing,
-                is_main=not self._keeps_held,
+                weight=self._weight,
                 has_focus=self.hasFocus() and self._shows_focus,
             ),
             self._theme,

@@ -1,8 +1,6 @@
-"""The tables of the window: positions in scope, order ids, closed positions, journal."""
+"""The tables of the window: what they share, order ids, closed positions, journal."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -12,7 +10,6 @@ from PySide6.QtCore import (
     QPoint,
     QSize,
     Qt,
-    Signal,
 )
 from PySide6.QtGui import (
     QBrush,
@@ -21,38 +18,20 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
-    QMouseEvent,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from crosstrade_panel.ui import captions
+from crosstrade_panel.ui.fit import plain_tip
+from crosstrade_panel.ui.lines import Cell, Line, Lines
 from crosstrade_panel.ui.theme import DARK, SYMBOLS, Theme
-from crosstrade_panel.ui.view import ClosedRow, JournalRow, PositionRow, Tone
+from crosstrade_panel.ui.view import ClosedRow, JournalRow
 
 ROW_HEIGHT = 19
 HEADER_HEIGHT = 20
 
 Index = QModelIndex | QPersistentModelIndex
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell. `sign` colours a profit, `tone` an outcome; `tip` is the full text where it may be cut."""
-
-    text: str
-    is_number: bool = False
-    sign: int | None = None
-    tone: Tone | None = None
-    tip: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row: its cells, and what identifies it."""
-
-    key: object
-    cells: tuple[Cell, ...]
 
 
 class LineModel(QAbstractTableModel):
@@ -61,24 +40,22 @@ class LineModel(QAbstractTableModel):
     def __init__(self, headings: Sequence[str], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._headings = tuple(headings)
-        self._lines: tuple[Line, ...] = ()
+        self._lines = Lines.of(())
         self._theme = DARK
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> Lines:
         """What is shown."""
         return self._lines
 
-    def show_lines(self, lines: tuple[Line, ...]) -> None:
-        """Show other rows; where they are the same rows as before, only cells that changed are repainted."""
+    def show_lines(self, lines: Lines) -> None:
+        """Show other rows; where they are the same rows as before, only those that changed are repainted."""
         old = self._lines
-        if lines == old:
-            return
-        if [line.key for line in lines] == [line.key for line in old]:
+        if lines.keys == old.keys:
             self._lines = lines
-            for row, (new, was) in enumerate(zip(lines, old, strict=True)):
-                if new != was:
-                    self.dataChanged.emit(self.index(row, 0), self.index(row, len(self._headings) - 1))
+            last = len(self._headings) - 1
+            for first_row, last_row in lines.runs_changed_since(old):
+                self.dataChanged.emit(self.index(first_row, 0), self.index(last_row, last))
             return
         self.beginResetModel()
         self._lines = lines
@@ -115,7 +92,9 @@ class LineModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return cell.text
             case Qt.ItemDataRole.ToolTipRole:
-                return cell.tip or cell.text
+                return plain_tip(cell.tip or cell.text)
+            case Qt.ItemDataRole.AccessibleTextRole if cell.spoken:
+                return cell.spoken
             case Qt.ItemDataRole.TextAlignmentRole:
                 across = Qt.AlignmentFlag.AlignRight if cell.is_number else Qt.AlignmentFlag.AlignLeft
                 return across | Qt.AlignmentFlag.AlignVCenter
@@ -129,11 +108,16 @@ class LineModel(QAbstractTableModel):
             return QBrush(QColor(self._theme.profit_colour(cell.sign)))
         if cell.tone is not None:
             return QBrush(QColor(self._theme.tone_colour(cell.tone)))
-        return None
+        return QBrush(QColor(self._theme.dim)) if cell.is_dim else None
 
     def as_text(self, rows: Sequence[int]) -> str:
         """Rows as tab-separated lines, for the clipboard."""
-        return "\n".join("\t".join(cell.text for cell in self._lines[row].cells) for row in rows)
+        return "\n".join(
+            "\t".join(
+                f"{cell.text} ({cell.badge})" if cell.badge else cell.text for cell in self._lines[row].cells
+            )
+            for row in rows
+        )
 
 
 class LineTable(QTableView):
@@ -182,23 +166,21 @@ class LineTable(QTableView):
         """The rows."""
         return self._model
 
-    def show_lines(self, lines: tuple[Line, ...]) -> None:
+    def show_lines(self, lines: Lines) -> None:
         """Show other rows; the place it is scrolled to and the rows chosen stay."""
-        if lines == self._model.lines:
+        was = self._model.lines
+        if lines.keys == was.keys:
+            self._model.show_lines(lines)
             return
-        bar, chosen = (
-            self.verticalScrollBar().value(),
-            {self._model.lines[row].key for row in self._chosen_rows()},
-        )
-        was = [line.key for line in self._model.lines]
+        bar, chosen = self.verticalScrollBar().value(), {was.keys[row] for row in self._chosen_rows()}
         self._model.show_lines(lines)
-        if was != [line.key for line in lines]:
-            self.verticalScrollBar().setValue(bar)
-            for row, line in enumerate(lines):
-                if line.key in chosen:
+        self.verticalScrollBar().setValue(bar)
+        if chosen:
+            for row, key in enumerate(lines.keys):
+                if key in chosen:
                     self.selectRow(row)
-            self._share_width()
-            self._share_height()
+        self._share_width()
+        self._share_height()
 
     def show_theme(self, theme: Theme) -> None:
         """Colour the cells for another theme."""
@@ -240,11 +222,17 @@ class LineTable(QTableView):
         del width  # all of them: what does not fit is scrolled to
         return tuple(range(len(self.weights)))
 
+    def weights_for(self, width: int) -> tuple[int, ...]:
+        """What the columns weigh at a width in pixels."""
+        del width
+        return self.weights
+
     def _share_width(self) -> None:
         width = self.viewport().width()
         shown = self.columns_for(width)
-        rest = width - sum(self.weights[column] for column in shown[1:])
-        for column, weight in enumerate(self.weights):
+        weights = self.weights_for(width)
+        rest = width - sum(weights[column] for column in shown[1:])
+        for column, weight in enumerate(weights):
             self.setColumnHidden(column, column not in shown)
             wanted = max(rest, weight) if column == shown[0] else weight
             if column in shown and self.columnWidth(column) != wanted:
@@ -269,94 +257,6 @@ class LineTable(QTableView):
         return QSize(60, HEADER_HEIGHT + 2 * ROW_HEIGHT)
 
 
-class PreviewTable(LineTable):
-    """The positions in scope. A click on a row, or Enter, chooses it, unless it has just moved.
-
-    Signals:
-        row_chosen: (account, instrument) of the row.
-    """
-
-    row_chosen = Signal(object)
-
-    def __init__(self, moved_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(captions.PREVIEW_HEADINGS, (60, 70, 62, 64, 84))
-        self._moved_s = moved_s
-        self._clock = clock
-        self._moved_at: dict[object, float] = {}
-        self._pressed_key: object = None
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
-    def show_rows(self, rows: tuple[PositionRow, ...]) -> None:
-        """Show positions; a row at another place than before, or a new one, has moved."""
-        lines = tuple(_position_line(row) for row in rows)
-        places = {line.key: place for place, line in enumerate(self.line_model.lines)}
-        now = self._clock()
-        moved = {
-            line.key: now
-            for place, line in enumerate(lines)
-            if line.key is not None and places.get(line.key, -1) != place
-        }
-        kept = {line.key: self._moved_at[line.key] for line in lines if line.key in self._moved_at}
-        self._moved_at = kept | moved
-        self.show_lines(lines)
-
-    def columns_for(self, width: int) -> tuple[int, ...]:
-        """All where they fit; else without the account where it is the same, else without the average."""
-        every = super().columns_for(width)
-        if width >= sum(self.weights):
-            return every
-        accounts = {line.cells[0].text for line in self.line_model.lines}
-        return every[1:] if len(accounts) == 1 else (*every[:3], every[4])
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        super().mousePressEvent(event)
-        is_left = event.button() is Qt.MouseButton.LeftButton
-        self._pressed_key = self._key_at(event.position().toPoint()) if is_left else None
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        super().mouseReleaseEvent(event)
-        key, self._pressed_key = self._pressed_key, None
-        if event.button() is Qt.MouseButton.LeftButton and key == self._key_at(event.position().toPoint()):
-            self._choose(key)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not event.isAutoRepeat():
-            event.accept()
-            index = self.currentIndex()
-            self._choose(self.line_model.lines[index.row()].key if index.isValid() else None)
-            return
-        super().keyPressEvent(event)
-
-    def _key_at(self, at: QPoint) -> object:
-        index = self.indexAt(at)
-        return self.line_model.lines[index.row()].key if index.isValid() else None
-
-    def _choose(self, key: object) -> None:
-        if key is None or self._clock() - self._moved_at.get(key, float("-inf")) < self._moved_s:
-            return
-        self.row_chosen.emit(key)
-
-
-def _position_line(row: PositionRow) -> Line:
-    tip = " · ".join(
-        part
-        for part in (row.account, row.instrument, row.position, row.average, row.profit, row.badge)
-        if part
-    )
-    instrument = f"{SYMBOLS[Tone.DOUBT]} {row.instrument}" if row.badge else row.instrument
-    return Line(
-        row.key,
-        (
-            Cell(row.account, tip=tip),
-            Cell(instrument, tone=Tone.DOUBT if row.badge else None, tip=tip),
-            Cell(row.position, tip=tip),
-            Cell(row.average, is_number=True, tip=tip),
-            Cell(row.profit, is_number=True, sign=row.profit_sign, tip=tip),
-        ),
-    )
-
-
 class ClosedTable(LineTable):
     """The closed positions as reported. What does not fit is in the tooltip, and in what is copied."""
 
@@ -378,21 +278,23 @@ class ClosedTable(LineTable):
         return tuple(shown)
 
 
-def closed_lines(rows: Sequence[ClosedRow]) -> tuple[Line, ...]:
+def closed_lines(rows: Sequence[ClosedRow]) -> Lines:
     """Closed positions as lines; the number keeps equal rows apart."""
-    return tuple(
-        Line(
-            (number, row.account, row.instrument),
-            (
-                Cell(row.account, tip=_tip(row)),
-                Cell(row.instrument, tip=_tip(row)),
-                Cell(row.position, tip=_tip(row)),
-                Cell(row.average, is_number=True, tip=_tip(row)),
-                Cell(row.market, is_number=True, tip=_tip(row)),
-                Cell(row.profit, is_number=True, sign=row.profit_sign, tip=_tip(row)),
-            ),
-        )
-        for number, row in enumerate(rows)
+    return Lines.of(
+        [
+            Line(
+                (number, row.account, row.instrument),
+                (
+                    Cell(row.account, tip=_tip(row)),
+                    Cell(row.instrument, tip=_tip(row)),
+                    Cell(row.position, tip=_tip(row)),
+                    Cell(row.average, is_number=True, tip=_tip(row)),
+                    Cell(row.market, is_number=True, tip=_tip(row)),
+                    Cell(row.profit, is_number=True, sign=row.profit_sign, tip=_tip(row)),
+                ),
+            )
+            for number, row in enumerate(rows)
+        ]
     )
 
 
@@ -404,23 +306,27 @@ def _tip(row: ClosedRow) -> str:
     )
 
 
-def order_id_lines(order_ids: Sequence[str]) -> tuple[Line, ...]:
+def order_id_lines(order_ids: Sequence[str]) -> Lines:
     """Order ids as lines."""
-    return tuple(Line((number, order_id), (Cell(order_id),)) for number, order_id in enumerate(order_ids))
+    return Lines.of(
+        [Line((number, order_id), (Cell(order_id),)) for number, order_id in enumerate(order_ids)]
+    )
 
 
-def journal_lines(rows: Sequence[JournalRow]) -> tuple[Line, ...]:
+def journal_lines(rows: Sequence[JournalRow]) -> Lines:
     """Presses as lines; the symbol says what the colour says."""
-    return tuple(
-        Line(
-            row.press_id,
-            (
-                Cell(row.time),
-                Cell(row.what),
-                Cell(f"{SYMBOLS[row.tone]} {row.outcome}", tone=row.tone),
-            ),
-        )
-        for row in rows
+    return Lines.of(
+        [
+            Line(
+                row.press_id,
+                (
+                    Cell(row.time),
+                    Cell(row.what),
+                    Cell(f"{SYMBOLS[row.tone]} {row.outcome}", tone=row.tone),
+                ),
+            )
+            for row in rows
+        ]
     )
 
 

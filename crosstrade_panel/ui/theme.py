@@ -63,6 +63,7 @@ class Theme:
     loss: str
     flatten: ButtonColours
     reverse: ButtonColours
+    action: ButtonColours
     dead: ButtonColours
     locked: ButtonColours
     disabled: ButtonColours
@@ -107,6 +108,7 @@ class Theme:
         for ink in ("gain", "loss", "doubt"):
             yield f"{ink} on surface", getattr(self, ink), self.surface
         yield "selected", self.selected_text, self.selected
+        yield "link", self.accent, self.window
         for ink in ("good", "bad", "doubt", "busy"):
             yield f"{ink} on window", getattr(self, ink), self.window
             yield f"{ink} on surface", getattr(self, ink), self.surface
@@ -115,7 +117,7 @@ class Theme:
                 yield f"{over} on {ground}", getattr(self, over), getattr(self, ground)
         for mode in Mode:
             yield f"badge {mode.value}", self.on_mode_colour(mode), self.mode_colour(mode)
-        for name in ("flatten", "reverse", "dead", "locked", "disabled"):
+        for name in ("flatten", "reverse", "action", "dead", "locked", "disabled"):
             colours: ButtonColours = getattr(self, name)
             for ground in ("face", "face_low", "pressed", "progress"):
                 yield f"{name} text on {ground}", colours.text, getattr(colours, ground)
@@ -165,6 +167,15 @@ DARK = Theme(
         progress="#16386f",
         edge="#9cc3ff",
         text="#ffffff",
+    ),
+    action=ButtonColours(
+        rim="#ffffff",
+        face="#e4e8ef",
+        face_low="#d5dbe5",
+        pressed="#bcc5d3",
+        progress="#9fadc3",
+        edge="#15171c",
+        text="#15171c",
     ),
     dead=ButtonColours(
         rim="#8b9099",
@@ -237,6 +248,15 @@ LIGHT = Theme(
         face_low="#2d59a8",
         pressed="#1b3d78",
         progress="#1c3f7c",
+        edge="#ffffff",
+        text="#ffffff",
+    ),
+    action=ButtonColours(
+        rim="#15181e",
+        face="#3a424f",
+        face_low="#303743",
+        pressed="#1d222a",
+        progress="#5a6679",
         edge="#ffffff",
         text="#ffffff",
     ),
@@ -392,6 +412,12 @@ QPushButton#leavesButton {{
     background: {doubt_surface}; color: {doubt}; border: 1px solid {doubt}; padding: 1px 4px; font-size: 11px;
 }}
 QPushButton#leavesButton:focus {{ border: 2px solid {accent}; padding: 0 3px; }}
+QPushButton[link="true"] {{
+    background: transparent; color: {accent}; border: 1px solid transparent; padding: 1px 3px;
+    font-size: 11px; text-decoration: underline; text-align: left;
+}}
+QPushButton[link="true"]:hover {{ color: {text}; }}
+QPushButton[link="true"]:focus {{ border: 1px solid {accent}; padding: 1px 3px; }}
 QTabWidget::pane {{ border: none; border-top: 1px solid {line}; }}
 QTabBar {{ background: transparent; }}
 QTabBar::tab {{ background: transparent; color: {dim}; padding: 4px 10px; border: none;

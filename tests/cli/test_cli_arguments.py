@@ -71,6 +71,7 @@ def test_the_other_verbs() -> None:
     assert parse(["status", "--json"]) == StatusCommand(Where(), json=True)
     assert parse(["simulator"]) == SimulatorCommand(0, 1)
     assert parse(["simulator", "--port", "8123", "--seed", "7"]) == SimulatorCommand(8123, 7)
+    assert parse(["simulator", "--drill", "refill"]) == SimulatorCommand(0, 1, "refill")
     assert parse(["--diagnose", "--practice"]) == DiagnoseCommand(Where(practice=True))
     assert parse(["--diagnose", "--base-url", "x"]) == DiagnoseCommand(Where(base_url="x"))
     assert parse(["--version"]) == VersionCommand()
@@ -111,6 +112,8 @@ def test_the_other_verbs() -> None:
         (["simulator", "--port", "-1"], "a port is a number from 0 to 65535"),
         (["simulator", "--port", "http"], "a port is a number from 0 to 65535"),
         (["simulator", "--seed", "x"], "invalid int value"),
+        (["simulator", "--drill", "refill", "--drill", "deep"], "--drill is given twice"),
+        (["flatten", "--everything", "--drill", "deep"], "unrecognized arguments"),
         (["reverse", "--account", "A", "--instrument", "ES"], "required: --side"),
         ([*REVERSE, "--quantity", "0"], "is not a number of contracts"),
         ([*REVERSE, "--quantity", "-1"], "is not a number of contracts"),

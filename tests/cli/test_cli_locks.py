@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.journal_file import JournalFileError, Problem
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.owner import Owner
+from crosstrade_panel.system_clock import system_seconds
 from crosstrade_panel.trading.ports import Entry, EntryKind
 from tests.contract_server import ContractServer
 
@@ -57,7 +57,7 @@ def record(
         facts={"quantity": quantity},  # type: ignore[dict-item]
         owner=Owner(4711, "tick 1", "boot"),
         owner_alive=True,
-        began_system_s=monotonic() - age_s,
+        began_system_s=system_seconds() - age_s,
         verdict=verdict,
         ended_at=None,
         ended_after_s=ended_after_s,
@@ -72,7 +72,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[PressRecord]:
     those at the question, however long the machine took to come to it.
     """
     records: list[PressRecord] = []
-    began_at = monotonic()
+    began_at = system_seconds()
 
     def presses_elsewhere(
         journal: SqliteJournal, _within_s: float, and_mine: str | None = None
@@ -81,10 +81,10 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[PressRecord]:
         if and_mine is None:
             answer.set_result([])
         else:
-            until = monotonic() + 10  # a flatten does not wait for its row as long as this
+            until = system_seconds() + 10  # a flatten does not wait for its row as long as this
             while not journal.timeline(and_mine).result(10):
-                assert monotonic() < until, "asked before the intent was written"
-            late_s = monotonic() - began_at
+                assert system_seconds() < until, "asked before the intent was written"
+            late_s = system_seconds() - began_at
             rows = [replace(row, began_system_s=row.began_system_s + late_s) for row in records]
             answer.set_result([record("mine", press_id=and_mine, seq=OWN_SEQ), *rows])
         return answer

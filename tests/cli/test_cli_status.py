@@ -175,17 +175,38 @@ def test_the_version_is_printed(run: "Run") -> None:
 
 
 def test_the_simulator_gets_its_port_and_seed(run: "Run", monkeypatch: pytest.MonkeyPatch) -> None:
-    from crosstrade_panel.simulator import server as simulator
+    from crosstrade_panel.simulator import alone as simulator
 
-    asked: list[tuple[int, int]] = []
+    asked: list[tuple[int, int, str | None]] = []
 
-    def serve_alone(*, port: int, seed: int, out: object) -> int:
-        asked.append((port, seed))
+    def serve_alone(*, port: int, seed: int, out: object, drill: str | None) -> int:
+        asked.append((port, seed, drill))
         return 0 if out is cli_output.say else 1
 
     monkeypatch.setattr(simulator, "serve_alone", serve_alone)
     assert run("simulator", "--port", "8123", "--seed", "7").code == 0
-    assert asked == [(8123, 7)]
+    assert run("simulator", "--drill", "refill").code == 0
+    assert asked == [(8123, 7, None), (0, 1, "refill")]
+
+
+def test_the_drills_can_be_listed_with_what_they_do(run: "Run") -> None:
+    done = run("simulator", "--drill", "list")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert len(lines) > 50
+    [refill] = [line for line in lines if line.startswith("refill ")]
+    assert refill.endswith(
+        " – Three seconds after everything is flat, a forgotten entry stop opens the position again."
+    )
+
+
+def test_a_drill_that_does_not_exist_is_a_usage_error_that_names_what_is_near(run: "Run") -> None:
+    done = run("simulator", "--drill", "late-anser")
+    assert (done.code, done.out) == (2, "")
+    assert "no drill is called 'late-anser'; did you mean late-answer" in done.err
+    done = run("simulator", "--drill", "xyzzy")
+    assert (done.code, done.out) == (2, "")
+    assert "no drill is called 'xyzzy' (--drill list prints them all)" in done.err
 
 
 def test_a_diagnosis_names_what_is_there_and_neither_token_nor_account(

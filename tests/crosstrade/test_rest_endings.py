@@ -14,7 +14,7 @@ import pytest
 from crosstrade_panel.crosstrade import wire
 from crosstrade_panel.crosstrade.rest import RestGateway
 from crosstrade_panel.domain.outcome import Cause
-from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
 from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.trading.ports import (
     GatewayError,
@@ -169,6 +169,82 @@ async def test_what_goes_over_the_wire_is_what_the_contract_asks_for() -> None:
             assert call.header("host") == f"127.0.0.1:{server.port}"
         assert press.header("content-type") == "application/json"
         assert read.target == "/v1/api/accounts/APEX%201%2F2%233%21/orders?activeOnly=true"
+
+
+# -- cancels ---
+
+
+async def test_a_cancel_of_one_order_names_it_in_the_path_and_nothing_in_the_body() -> None:
+    odd = cs.Order("APEX 1/2#3!", "MNQ 12-25", "7/8 ä#?", "Sell", "StopMarket", "Accepted", 1)
+    with ContractServer(orders=[odd]) as server:
+        async with gateway_to(server) as gateway:
+            receipt = await gateway.cancel_order(odd.account, odd.order_id)
+        (call,) = server.log
+        assert call.target == "/v1/api/accounts/APEX%201%2F2%233%21/orders/7%2F8%20%C3%A4%23%3F/cancel"
+        assert (call.method, call.body) == ("POST", b"{}")
+        assert receipt.order_ids == (odd.order_id,)
+        assert [order.state for order in server.state.orders] == ["Cancelled"]
+
+
+async def test_a_cancel_of_a_pair_names_the_instrument_in_the_body() -> None:
+    with ContractServer() as server:
+        async with gateway_to(server) as gateway:
+            receipt = await gateway.cancel_orders("Sim101", "MES 12-25")
+        (call,) = server.log
+        assert call.target == "/v1/api/accounts/Sim101/orders/cancel"
+        assert (call.method, call.body) == ("POST", b'{"instrument":"MES 12-25"}')
+        assert receipt.order_ids == ("stop-of-mes", "target-of-mes")
+        assert [order.order_id for order in server.state.orders if order.working] == ["resting-nq"]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u200b", "."])
+async def test_a_blank_never_leaves_as_a_wider_cancel(blank: str) -> None:
+    with ContractServer() as server:
+        async with gateway_to(server) as gateway:
+            for cancel in (
+                gateway.cancel_orders("Sim101", blank),
+                gateway.cancel_orders(blank, "MES 12-25"),
+                gateway.cancel_order("Sim101", blank),
+                gateway.cancel_order(blank, "stop-of-mes"),
+            ):
+                with pytest.raises(ScopeError):
+                    await cancel
+        assert (server.connections, server.log) == (0, [])
+
+
+async def test_an_order_that_had_ended_is_said_to_be_gone() -> None:
+    with ContractServer() as server:
+        async with gateway_to(server) as gateway:
+            for order_id in ("filled-long-ago", "never-there"):
+                with pytest.raises(RefusedError) as caught:
+                    await gateway.cancel_order("Sim101", order_id)
+                assert caught.value.reason.cause is Cause.ORDER_GONE
+                assert "not found or already terminal" in (caught.value.reason.said or "")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "cause"),
+    [
+        (cs.refused("Order x not found or already terminal"), REFUSED, Cause.ORDER_GONE),
+        (cs.refused("no permission to cancel"), REFUSED, Cause.SERVER_SAID_NO),
+        (cs.add_on_away(), UNKNOWN, Cause.NINJATRADER_OFFLINE),
+        (cs.DropAfterReading(), UNKNOWN, Cause.CONNECTION_LOST),
+    ],
+)
+async def test_a_cancel_ends_as_every_press_and_is_sent_once(
+    behaviour: cs.Behaviour, kind: type, cause: Cause
+) -> None:
+    with ContractServer() as server:
+        server.rule("press", behaviour)
+        async with gateway_to(server) as gateway:
+            for cancel in (
+                gateway.cancel_order("Sim101", "stop-of-mes"),
+                gateway.cancel_orders("Sim101", "MES 12-25"),
+            ):
+                with pytest.raises(GatewayError) as caught:
+                    await cancel
+                assert shape(caught.value) == (kind, cause)
+        assert len(server.presses) == 2
 
 
 # -- nothing left ---

@@ -306,6 +306,147 @@ async def test_a_server_that_closes_every_new_link_is_not_called_in_a_loop() -> 
             await gateway.positions()
 
 
+# -- after a sleep of the machine ---
+
+
+async def test_renewing_begins_with_two_fresh_links() -> None:
+    with ContractServer() as server:
+        async with gateway_to(server) as gateway:
+            await warm_up(gateway)
+            gateway.renew()
+            await until(lambda: server.connections == 4 and server.open_connections == 2)
+            await warm_up(gateway)
+            await gateway.flatten(SCOPE)
+        assert {call.connection for call in server.log[2:]} == {3, 4}
+        assert server.connections == 4
+
+
+async def test_renewing_connects_where_nothing_was_connected() -> None:
+    with ContractServer() as server:
+        async with gateway_to(server) as gateway:
+            gateway.renew()
+            await until(lambda: server.open_connections == 2)
+
+
+async def test_renewing_lets_a_press_under_way_be() -> None:
+    with ContractServer() as server:
+        server.rule("press", cs.ActThenLate(0.3))
+        async with gateway_to(server, pace=PATIENT) as gateway:
+            await warm_up(gateway)
+            press = asyncio.ensure_future(gateway.flatten(SCOPE))
+            await until(lambda: bool(server.presses) and server.presses[0].complete)
+            gateway.renew()
+            await until(lambda: server.connections == 4 and server.open_connections == 3)
+            await gateway.positions()
+            assert not press.done()
+            assert (await press).order_ids
+        assert server.presses[0].ended is None
+        assert server.reads[-1].connection in {3, 4}
+
+
+async def test_renewing_gives_up_reads_that_would_wait_for_their_deadline() -> None:
+    with ContractServer() as server:
+        server.rule("read", cs.Hang(), skip=2, times=2)
+        reports: list[LinkReport] = []
+        async with gateway_to(server, pace=PATIENT, on_link=reports.append) as gateway:
+            await warm_up(gateway)
+            reads = [asyncio.ensure_future(gateway.positions()) for _ in range(2)]
+            await until(lambda: len(server.reads) == 4)
+            seen = len(reports)
+            gateway.renew()
+            ends = await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), 1.0)
+            assert [end.reason.cause for end in ends if isinstance(end, ReadFailedError)] == [
+                Cause.NO_LINK
+            ] * 2
+            # That tells nothing of the connection.
+            assert (len(reports), gateway.give_ups_in_a_row) == (seen, 0)
+            await until(lambda: server.connections == 4 and server.open_connections == 2)
+            assert (await gateway.positions()).positions
+        assert [call.ended for call in server.reads[2:4]] == ["rst", "rst"]
+
+
+async def test_renewing_gives_up_reads_that_still_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ContractServer() as server:
+        async with gateway_to(server, pace=PATIENT) as gateway:
+            held = HeldDial(monkeypatch)
+            read = asyncio.ensure_future(gateway.positions())
+            await until(lambda: held.waiting == 2)  # the read's own link, and the spare beside it
+            gateway.renew()
+            with pytest.raises(ReadFailedError) as caught:
+                await asyncio.wait_for(read, 1.0)
+            assert caught.value.reason.cause is Cause.NO_LINK
+            held.go_on.set()
+            # The spare that was being connected is over as well: nobody would ever close it.
+            await until(lambda: server.connections == 3 and server.open_connections == 2)
+            await until(lambda: [link.is_open for link in gateway._links] == [True, True])
+            assert (await gateway.positions()).positions
+
+
+async def test_a_read_given_up_in_the_moment_in_which_it_is_connected_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ContractServer() as server:
+        async with gateway_to(server, pace=PATIENT) as gateway:
+            connect = Dial.connect
+            begun: list[Dial] = []
+
+            async def connected_too_late(dial: Dial, on_lost: Callable[[], None]) -> Pipe:
+                is_the_reads = not begun  # the spare's comes second
+                begun.append(dial)
+                pipe = await connect(dial, on_lost)
+                if is_the_reads:
+                    (link,) = (link for link in gateway._links if not link.is_idle)
+                    link.give_up(Cause.NO_LINK)
+                return pipe
+
+            monkeypatch.setattr(Dial, "connect", connected_too_late)
+            with pytest.raises(ReadFailedError) as caught:
+                await gateway.positions()
+            assert caught.value.reason.cause is Cause.NO_LINK
+        assert server.log == []
+
+
+async def test_giving_up_twice_is_giving_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ContractServer() as server:
+        async with gateway_to(server, pace=PATIENT) as gateway:
+            held = HeldDial(monkeypatch)
+            read = asyncio.ensure_future(gateway.positions())
+            await until(lambda: held.waiting == 2)
+            (link,) = (link for link in gateway._links if not link.is_idle)
+            link.give_up(Cause.NO_LINK)
+            await asyncio.sleep(0)  # it has begun to fail, and has not failed yet
+            assert not link.is_idle
+            link.give_up(Cause.NO_LINK)
+            with pytest.raises(ReadFailedError):
+                await asyncio.wait_for(read, 1.0)
+            held.go_on.set()
+
+
+async def test_a_closed_gateway_renews_nothing() -> None:
+    with ContractServer() as server:
+        async with gateway_to(server) as gateway:
+            await gateway.aclose()
+            gateway.renew()
+            assert gateway._links == []
+        assert server.connections == 0
+
+
+class HeldDial:
+    """Connections that are begun and not made before `go_on`. `waiting`: how many."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go_on = asyncio.Event()
+        self.waiting = 0
+        connect = Dial.connect
+
+        async def held(dial: Dial, on_lost: Callable[[], None]) -> Pipe:
+            self.waiting += 1
+            await self.go_on.wait()
+            return await connect(dial, on_lost)
+
+        monkeypatch.setattr(Dial, "connect", held)
+
+
 async def test_what_a_server_says_unasked_is_never_taken_for_an_answer() -> None:
     good = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"positions":[]}'
     async with raw_server(good + good, stay=True) as url, gateway_to(url, pace=PATIENT) as gateway:

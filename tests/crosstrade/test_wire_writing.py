@@ -142,6 +142,33 @@ def test_the_account_is_percent_encoded_in_the_path() -> None:
     assert wire.orders_path("a?b&c%20") == "/v1/api/accounts/a%3Fb%26c%2520/orders?activeOnly=true"
 
 
+def test_a_cancel_names_its_account_and_order_in_the_path_and_its_instrument_in_the_body() -> None:
+    assert wire.cancel_path("APEX 1/2#3!", "a/b c%20") == (
+        "/v1/api/accounts/APEX%201%2F2%233%21/orders/a%2Fb%20c%2520/cancel"
+    )
+    assert wire.cancel_orders_path("APEX 1/2#3!") == "/v1/api/accounts/APEX%201%2F2%233%21/orders/cancel"
+    assert wire.cancel_orders_body("MES 12-25") == b'{"instrument":"MES 12-25"}'
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u200b", "\u3164", ".", ".."])
+def test_a_blank_or_a_dot_never_makes_a_cancel_wider(blank: str) -> None:
+    with pytest.raises(ScopeError):
+        wire.cancel_path("Sim101", blank)
+    with pytest.raises(ScopeError):
+        wire.cancel_path(blank, "order-1")
+    with pytest.raises(ScopeError):
+        wire.cancel_orders_path(blank)
+    with pytest.raises(ScopeError):
+        wire.cancel_orders_body(blank)
+
+
+@given(names, names)
+def test_a_cancelled_order_is_one_segment_of_the_path(account: str, order_id: str) -> None:
+    *before, segment, orders, order, verb = wire.cancel_path(account, order_id).split("/")
+    assert (before, orders, verb) == (["", "v1", "api", "accounts"], "orders", "cancel")
+    assert (unquote(segment), unquote(order)) == (account, order_id)
+
+
 @given(names)
 def test_every_account_is_one_segment_of_the_path(account: str) -> None:
     path = wire.reverse_path(ReverseTicket(account, "MES 12-25", Side.LONG, 1))

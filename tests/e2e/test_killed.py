@@ -1,11 +1,15 @@
 """A program that is killed while its press is on the way, and the next start."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -14,10 +18,13 @@ from crosstrade_panel import app
 from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.trading.ports import EntryKind
 from crosstrade_panel.ui.view import Gesture, Look
-from tests.contract_server import ContractServer, Hang
+from tests.contract_server import ContractServer, Hang, Honest, Position, effects, kind_of
+from tests.e2e import stopping
+from tests.e2e.children import PATIENCE_S, Child, assert_sound, stories, wait_for_story
 from tests.e2e.panel import running, until
 
 pytestmark = pytest.mark.anyio
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 
 PRESSING = Path(__file__).with_name("pressing.py")
 
@@ -74,7 +81,8 @@ async def test_a_press_that_was_on_its_way_when_the_program_was_killed_is_unknow
     journal = SqliteJournal(home_of_its_own / "data" / "journal.sqlite3")
     [press] = journal.recent().result(5)
     kinds = [entry.kind for entry in journal.timeline(press.press_id).result(5)]
-    assert kinds == [EntryKind.INTENT, EntryKind.ATTEMPT, EntryKind.ACKNOWLEDGED]
+    told = [kind for kind in kinds if kind is not EntryKind.READ]  # reads go on: what they show is told, too
+    assert told == [EntryKind.INTENT, EntryKind.ATTEMPT, EntryKind.ACKNOWLEDGED]
     assert journal.close()
 
 
@@ -163,4 +171,259 @@ async def test_of_two_reverses_at_once_the_windows_gives_way_at_the_last_step(
             finally:
                 other.send_signal(signal.SIGKILL)
                 other.wait(10)
+        assert len(server.presses) == 1
+
+
+# --- killed at every step
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where the program is killed. `kinds`: what its journal holds by then; `told`: what the next start says.
+
+    `requests` have left by then; `holds`: what the exchange does with them where the program does not halt.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    requests: int
+    told: str
+    reads: int = 0
+    holds: Hang | None = None
+
+
+NOTHING, STILL_UNKNOWN, LATE = "", "UNKNOWN ", "{good} (late, "
+STEPS = [
+    Step("before the intent", (), 0, NOTHING),
+    # "Journal late": the one press that a crash may lose (product section 4).
+    Step("while the intent is written", (), 1, NOTHING, holds=Hang()),
+    Step("after the intent", ("intent",), 0, STILL_UNKNOWN),
+    Step("before the first byte", ("intent", "attempt"), 0, STILL_UNKNOWN),
+    Step("while the request is out", ("intent", "attempt"), 1, STILL_UNKNOWN, holds=Hang(act=False)),
+    Step("after the exchange acted", ("intent", "attempt"), 1, LATE, holds=Hang()),
+    Step("after the answer", ("intent", "attempt", "answer"), 1, LATE),
+    Step("between the two reads", ("intent", "attempt", "answer"), 1, LATE, reads=1),
+    Step("after the proof", ("intent", "attempt", "answer"), 1, LATE, reads=2),
+    Step("after the outcome", ("intent", "attempt", "answer", "outcome"), 1, NOTHING, reads=2),
+]
+GOOD = {"flatten": "FLAT", "reverse": "REVERSED", "cancel": "CANCELLED"}
+KIND: dict[str, Literal["flatten", "reverse", "cancel_all"]] = {
+    "flatten": "flatten",
+    "reverse": "reverse",
+    "cancel": "cancel_all",
+}
+
+
+def kill_at(
+    step: Step, program: str, action: str, server: ContractServer, home: Path, *, number: int = 0
+) -> None:
+    """A process of its own presses, the `number`th of that journal, and is killed there."""
+    earlier = len(server.log)
+    server.rule(KIND[action], step.holds or Honest())
+    with Child(program, action, step.name, server.base_url) as child:
+        if step.holds is None or not step.kinds:
+            child.hears("halted")
+        if step.requests:
+            act = step.holds is None or step.holds.act is True
+
+            def arrived() -> bool:
+                whole = [
+                    call for call in server.log[earlier:] if kind_of(call) == KIND[action] and call.complete
+                ]
+                return any(call.acted or not act for call in whole)
+
+            assert server.wait_for(arrived, PATIENCE_S), "no press arrived"
+        if step.kinds:
+            wait_for_story(home, list(step.kinds), number=number, reads=step.reads)
+    server.be_honest()
+
+
+def sent(server: ContractServer) -> list[tuple[str, bytes]]:
+    return [(call.path, call.body) for call in server.presses]
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window's waiting times, a quarter of what they are."""
+    monkeypatch.setattr(app, "Pace", stopping.hurried)
+
+
+async def assert_the_next_start_tells(
+    step: Step, action: str, qapp: QApplication, server: ContractServer, home: Path
+) -> None:
+    before = sent(server)
+    assert len(before) == step.requests
+    server.freeze()  # what is known before anything is read
+    async with running(qapp, base_url=server.base_url) as panel:
+        presenter = panel.program._presenter
+        if step.told == NOTHING:
+            server.thaw()
+            await panel.is_read()
+            await until(lambda: panel.rows("journalView") or not step.kinds, "the journal")
+            assert presenter.book.presses == ()
+            assert panel.banner == ""
+        else:
+            said = await panel.says("UNKNOWN ")
+            assert "Sim101" in said
+            assert "per NinjaTrader" not in said, "nobody has read anything for it"
+            [press] = presenter.book.presses
+            assert press.is_unresolved
+            server.thaw()
+            await panel.is_read()
+            said = await panel.says(step.told.format(good=GOOD[action]))
+            if step.told == LATE:
+                age = re.search(r"\(late, ([\d.]+) s\)", said)
+                assert age is not None, said
+                assert float(age[1]) < PATIENCE_S
+                assert press.written is not None
+                await until(press.written.done, "the outcome in the journal")
+            else:
+                await until(lambda: panel.banner.find("NinjaTrader shows Short 2") > 0, "what is read")
+            assert press.is_unresolved is (step.told == STILL_UNKNOWN)
+    assert sent(server) == before, "nothing is sent again"
+    kinds = [*step.kinds, *(["outcome"] if step.told == LATE else [])]
+    assert stories(home) == ([kinds] if kinds else [])
+    assert_sound(home)
+
+
+@on_posix
+@pytest.mark.parametrize("action", ["flatten", "reverse"])
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+async def test_a_window_killed_at_any_step_of_a_press_tells_what_is_known_at_its_next_start(
+    qapp: QApplication,
+    home_of_its_own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hurried: None,
+    step: Step,
+    action: str,
+) -> None:
+    with ContractServer() as server:
+        monkeypatch.setenv("XTRADE_TOKEN", server.token)
+        kill_at(step, "window", action, server, home_of_its_own)
+        await assert_the_next_start_tells(step, action, qapp, server, home_of_its_own)
+
+
+@on_posix
+@pytest.mark.parametrize("action", ["flatten", "reverse"])
+async def test_a_command_killed_at_any_step_of_a_press_is_told_by_the_window(
+    qapp: QApplication,
+    home_of_its_own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hurried: None,
+    action: str,
+) -> None:
+    """All in one journal: what dead commands left open locks no later one, and is told all at once."""
+    remember_sim101(home_of_its_own)
+    left: list[Step] = []
+    with ContractServer() as server:
+        monkeypatch.setenv("XTRADE_TOKEN", server.token)
+        for step in STEPS:
+            server.set_positions(Position("Sim101", "MES 12-25", "Short", 2))
+            before = len(server.presses)
+            kill_at(step, "command", action, server, home_of_its_own, number=len(left))
+            assert len(server.presses) == before + step.requests, step
+            left += [step] if step.kinds else []
+        assert stories(home_of_its_own) == [list(step.kinds) for step in left]
+
+        before_start = sent(server)
+        async with running(qapp, base_url=server.base_url) as panel:
+            await panel.is_read()
+            book = panel.program._presenter.book
+            assert len(book.presses) == sum("outcome" not in step.kinds for step in left)
+            word = GOOD[action].lower()
+            await until(
+                lambda: all(
+                    press.outcome is not None and press.outcome.verdict.value == word and press.outcome.late_s
+                    for press in book.presses
+                ),
+                "everything proved by two reads of the next start",
+            )
+        assert sent(server) == before_start, "nothing is sent again"
+    assert stories(home_of_its_own) == [
+        [*step.kinds, *(() if "outcome" in step.kinds else ("outcome",))] for step in left
+    ]
+    assert_sound(home_of_its_own)
+
+
+@on_posix
+@pytest.mark.parametrize(
+    ("name", "told"), [("while the request is out", STILL_UNKNOWN), ("after the exchange acted", LATE)]
+)
+async def test_a_killed_cancel_of_orders_is_told_by_what_works_on(
+    qapp: QApplication,
+    home_of_its_own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hurried: None,
+    name: str,
+    told: str,
+) -> None:
+    [step] = [each for each in STEPS if each.name == name]
+    with ContractServer() as server:
+        monkeypatch.setenv("XTRADE_TOKEN", server.token)
+        server.rule("flatten", Honest(effects.keep_orders))
+        remember_sim101(home_of_its_own)
+        kill_at(step, "window", "cancel", server, home_of_its_own, number=1)
+        before = sent(server)
+        async with running(qapp, base_url=server.base_url) as panel:
+            await panel.is_read()
+            [press] = panel.program._presenter.book.presses
+            assert press.cancel is not None
+            await panel.says(told.format(good="CANCELLED"))
+            assert press.is_unresolved is (told == STILL_UNKNOWN)
+        assert sent(server) == before, "nothing is sent again"
+    assert_sound(home_of_its_own)
+
+
+@on_posix
+async def test_what_was_pressed_at_another_server_is_told_there_and_not_proved_here(
+    qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch, hurried: None
+) -> None:
+    token = "a-token-of-both-servers"
+    [step] = [each for each in STEPS if each.name == "while the request is out"]
+    monkeypatch.setenv("XTRADE_TOKEN", token)
+    with ContractServer(token=token) as there, ContractServer(token=token) as here:
+        here.set_positions()
+        kill_at(step, "command", "flatten", there, home_of_its_own)
+        async with running(qapp, base_url=here.base_url) as panel:
+            await until(lambda: panel.rows("journalView"), "the journal")
+            await until(lambda: len(here.reads) > 3, "reads that show nothing open here")
+            assert panel.program._presenter.book.presses == ()
+        async with running(qapp, base_url=there.base_url) as panel:
+            await panel.says("UNKNOWN ")
+    assert stories(home_of_its_own) == [["intent", "attempt"]]
+
+
+# --- the other process is alive
+
+
+@on_posix
+async def test_a_press_of_a_living_window_is_not_told_as_unknown_elsewhere_and_locks(
+    qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember_sim101(home_of_its_own)
+    with ContractServer() as server:
+        monkeypatch.setenv("XTRADE_TOKEN", server.token)
+        server.rule("flatten", Hang(act=False))
+        with Child("window", "flatten", "nowhere", server.base_url) as other:
+            other.hears("pressed")
+            assert server.wait_for(lambda: bool(server.presses), PATIENCE_S)
+            wait_for_story(home_of_its_own, ["intent", "attempt"])
+            command = ["flatten", "--account", "Sim101", "--instrument", "MES 12-25"]
+            command += ["--base-url", server.base_url, "--json"]
+            done = subprocess.run(  # noqa: ASYNC221 - no window runs in here yet
+                [sys.executable, "-m", "crosstrade_panel", *command],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PATIENCE_S,
+            )
+            assert done.returncode == 4, done
+            assert f"process {other.pid}" in json.loads(done.stdout)["detail"]
+            async with running(qapp, base_url=server.base_url) as panel:
+                await panel.is_read()
+                await until(lambda: panel.program._presenter.book.elsewhere, "the other one's press")
+                assert panel.banner == "", "it is still theirs to tell"
+                await panel.choose("Sim101", "MES 12-25")
+                assert panel.reverse.look is not Look.READY
+                assert panel.flatten.look is Look.LOCKED or panel.flatten.face.gesture is Gesture.HOLD
         assert len(server.presses) == 1

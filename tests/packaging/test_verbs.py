@@ -123,6 +123,13 @@ def test_the_test_environment_hides_what_is_the_users_own(tmp_path: Path) -> Non
     assert checks.quiet_environment({"QT_QPA_PLATFORM": "xcb"}, tmp_path)["QT_QPA_PLATFORM"] == "xcb"
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_only_the_fast_checks_leave_out_what_takes_a_wire_and_root(*, fast: bool) -> None:
+    (tests,) = (check for check in checks.own_checks("python", fast=fast) if check.name == "pytest")
+    assert (f"--ignore={checks.LINKS}" in tests.command) is fast
+    assert (ROOT / checks.LINKS).is_dir()
+
+
 @pytest.mark.parametrize(("passed", "code"), [([True, True], 0), ([True, False], 1), ([False, True], 1)])
 def test_one_failed_check_fails_the_command(passed: list[bool], code: int) -> None:
     assert checks.report([Verdict(str(number), each, 1.0) for number, each in enumerate(passed)]) == code

@@ -11,10 +11,10 @@ import threading
 import httpx
 import pytest
 
-from crosstrade_panel.simulator.server import serve_alone
+from crosstrade_panel.simulator.alone import serve_alone
 
 PROGRAM = (
-    "import sys; from crosstrade_panel.simulator.server import serve_alone; "
+    "import sys; from crosstrade_panel.simulator.alone import serve_alone; "
     "sys.exit(serve_alone(port=int(sys.argv[1]), seed=3, out=lambda line: print(line, flush=True)))"
 )
 

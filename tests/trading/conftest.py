@@ -1,18 +1,23 @@
 """Use cases are tested in virtual time: ten seconds of verification take none."""
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
 
+from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.scope import OneAccount, Scope
-from crosstrade_panel.domain.snapshot import Source
+from crosstrade_panel.domain.snapshot import Order, Source
 from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.trading.budget import Budget
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.pace import Pace
+from crosstrade_panel.trading.ports import EntryKind
 from crosstrade_panel.trading.press import Press, PressBook
 from crosstrade_panel.trading.record import Record
+from crosstrade_panel.trading.vigil import Vigil
 from crosstrade_panel.trading.watch import Watch
 from tests.fakes import FakeGateway, LoopClock, MemoryJournal, VirtualTimeLoop
 
@@ -41,6 +46,13 @@ class Panel:
         self.desk.book.open(press)
         return press
 
+    def cancel_press(self, *orders: Order) -> Press:
+        """A completed gesture on these listed orders."""
+        listed = ListedOrders(orders)
+        press = self.press(listed.scope)
+        press.cancel = listed
+        return press
+
     def reverse_press(self, ticket: ReverseTicket) -> Press:
         """A completed reverse gesture."""
         return self.press(OneAccount(ticket.account, ticket.instrument), ticket)
@@ -49,6 +61,25 @@ class Panel:
         """Let the watch read, as the background does before a press."""
         for source in sources or (Source.SNAPSHOT, Source.POSITIONS):
             await self.desk.watch.positions(source)
+
+    @contextlib.asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """What the window has besides: the background reads, and the vigil over presses that have ended."""
+        Vigil(self.desk)
+        background = asyncio.create_task(self.desk.watch.run())
+        try:
+            yield
+        finally:
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
+
+    def outcomes(self, press: Press | None = None) -> list[str]:
+        """The verdicts that the journal has, in order; of one press or of all."""
+        return [
+            str(entry.facts["verdict"])
+            for entry in self.journal.entries
+            if entry.kind is EntryKind.OUTCOME and (press is None or entry.press_id == press.id)
+        ]
 
 
 def _make(

@@ -8,7 +8,7 @@ import pytest
 
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount
-from crosstrade_panel.domain.snapshot import Account, Flaws, Source
+from crosstrade_panel.domain.snapshot import Account, Flaws, OrdersRead, Source
 from crosstrade_panel.trading.ports import ReadFailedError, failed
 from crosstrade_panel.trading.roster import Seen
 from crosstrade_panel.trading.watch import Picture
@@ -94,6 +94,37 @@ async def test_orders_that_cannot_be_read_say_nothing_of_the_link(make_panel: Ma
     assert watch.failing is None
 
 
+async def test_silence_to_orders_is_told_of_the_link_unless_another_read_was_answered_meanwhile(
+    make_panel: Make,
+) -> None:
+    watch = make_panel(FakeGateway(before_read=fail_reads(Source.ORDERS, cause=Cause.NO_ANSWER))).desk.watch
+    await watch.positions(Source.POSITIONS)
+    await asyncio.sleep(1.0)
+    with pytest.raises(ReadFailedError):
+        await watch.orders("Sim101")
+    assert watch.failing.since == pytest.approx(1001.01)
+    assert watch.failing.reason.cause is Cause.NO_ANSWER
+    await watch.positions(Source.POSITIONS)
+    assert watch.failing is None
+
+
+async def test_orders_alone_that_hang_say_nothing_of_the_link(make_panel: Make) -> None:
+    gateway = FakeGateway()
+    watch = make_panel(gateway).desk.watch
+
+    async def silent(account: str) -> OrdersRead:
+        await asyncio.sleep(3.0)
+        raise ReadFailedError(Reason(Cause.NO_ANSWER))
+
+    gateway.orders = silent  # type: ignore[method-assign]
+    stuck = asyncio.ensure_future(watch.orders("Sim101"))
+    await asyncio.sleep(1.2)
+    await watch.positions(Source.POSITIONS)
+    with pytest.raises(ReadFailedError):
+        await stuck
+    assert watch.failing is None
+
+
 @pytest.mark.parametrize(("retry_after_s", "pause_s"), [(None, 2.0), (7.0, 7.0), (300.0, 30.0)])
 async def test_too_many_requests_make_reads_pause_as_long_as_the_server_says(
     make_panel: Make, retry_after_s: float | None, pause_s: float
@@ -117,10 +148,10 @@ async def test_the_background_reads_both_endpoints_in_turn_faster_while_somethin
     assert [round(at - 1000, 1) for _, at in gateway.reads] == [0.0, 1.5, 3.0, 4.5, 6.0]
     assert [source for source, _ in gateway.reads[:2]] == [Source.SNAPSHOT, Source.POSITIONS]
     gateway.open = [position()]
-    await asyncio.sleep(3.0)
+    await asyncio.sleep(5.0)  # the third turn is that of the orders, and shows no position
     gateway.reads.clear()
     await asyncio.sleep(2.3)
-    assert [round(at - 1000, 1) for _, at in gateway.reads] == [10.2, 11.4]
+    assert [round(at - 1000, 1) for _, at in gateway.reads] == [11.7, 12.9]
     panel.desk.watch.is_hidden = True
     await asyncio.sleep(2.0)
     gateway.reads.clear()

@@ -55,12 +55,21 @@ class Desk:
         self.window.reverse_held.connect(lambda ticket: self.reverse.append(("held", ticket)))
         self.window.reverse_released.connect(lambda: self.reverse.append("released"))
         self.window.gesture_swallowed.connect(self.swallowed.append)
+        self.acted: list[tuple[str, object]] = []
+        self.window.banner_action_requested.connect(lambda *what: self.acted.append(what))
         for name in (
             "account_chosen", "instrument_chosen", "instrument_typed", "side_chosen", "row_chosen",
             "ticket_edited", "acknowledged", "token_entered", "pin_toggled", "theme_chosen",
+            "drill_chosen", "stream_toggled",
         ):  # fmt: skip
             getattr(self.window, name).connect(self._hear(name))
-        for name in ("widen_side_requested", "practice_requested", "close_requested"):
+        for name in (
+            "widen_side_requested",
+            "practice_requested",
+            "close_requested",
+            "practice_reset_requested",
+            "stream_reconnect_requested",
+        ):
             getattr(self.window, name).connect(self._hear(name, None))
         self.window.show_panel(gallery.POSITIONS)
         self.window.show()

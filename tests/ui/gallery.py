@@ -9,19 +9,25 @@ from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
 from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.domain.ticket import OrderType, ReverseTicket
 from crosstrade_panel.ui.view import (
+    ActionKind,
+    BannerAction,
     BannerView,
     Choice,
     ClosedRow,
+    DrillChoice,
     FlattenView,
     Gesture,
     JournalRow,
     Look,
+    OrderRow,
     PanelView,
     PositionRow,
+    PracticeView,
     PreviewView,
     ResultView,
     ReverseView,
     StatusView,
+    StreamView,
     TicketFields,
     TicketView,
     Tone,
@@ -148,12 +154,217 @@ BANNERS = (
 )
 
 
+FLATTEN_REOPENED = BannerAction(
+    ActionKind.FLATTEN,
+    "FLATTEN",
+    ("Sim101 · MES 12-25", "closes 1 position, cancels 2 orders"),
+    Gesture.CLICK,
+    0.5,
+    Look.READY,
+    "Sim101, MES 12-25. Closes 1 position, cancels 2 orders",
+    scope=OneAccount("Sim101", "MES 12-25"),
+)
+FLATTEN_AGAIN = replace(
+    FLATTEN_REOPENED,
+    title="FLATTEN AGAIN",
+    lines=(
+        "Apex-03",
+        "closes 1 position and its orders (not checked)",
+        "hold 0.5 s · the first may still act",
+    ),
+    gesture=Gesture.HOLD,
+    spoken="Hold FLATTEN AGAIN, Apex-03. The first may still act",
+    scope=OneAccount("Apex-03"),
+)
+CANCEL_ORDERS = BannerAction(
+    ActionKind.CANCEL_ORDERS,
+    "CANCEL 2 ORDERS",
+    ("Sim101 · MES 12-25: every order of this pair",),
+    Gesture.CLICK,
+    0.7,
+    Look.READY,
+    "Sim101, MES 12-25, every order of this pair",
+    order_ids=IDS[:2],
+)
+STOP = BannerAction(
+    ActionKind.STOP,
+    "STOP",
+    ("no further attempt",),
+    Gesture.CLICK,
+    0.0,
+    Look.READY,
+    "Stop trying again",
+)
+REOPENED = BannerView(
+    "p7",
+    Tone.BAD,
+    "REOPENED 14:31:19 · Sim101 · MES 12-25",
+    (
+        "flat was proved 14:31:07.412, then NinjaTrader shows Long 2 MES 12-25",
+        "per NinjaTrader · elsewhere 1 open",
+        "sent 2 ms · answered 38 ms · proved 1.2 s",
+    ),
+    may_acknowledge=True,
+    action=FLATTEN_REOPENED,
+)
+ORDERS_WORKING = BannerView(
+    "p8",
+    Tone.BAD,
+    "FLAT, ORDERS WORKING 14:31:07.412 · Sim101 · MES 12-25",
+    (
+        "2 orders working: Sell 2 MES 12-25 Stop market (Working), Sell 2 MES 12-25 Limit (Working)",
+        "per NinjaTrader · orders checked 1 of 1",
+    ),
+    may_acknowledge=True,
+    action=CANCEL_ORDERS,
+)
+TOO_MANY = BannerView(
+    "p9",
+    Tone.BUSY,
+    "FLATTEN sent · Sim101 · MES 12-25",
+    ("too many requests with this token just now: attempt 3 of 5 in 0.4 s",),
+    may_acknowledge=False,
+    action=STOP,
+)
+STILL_OPEN = BannerView(
+    "p6",
+    Tone.BAD,
+    "STILL OPEN 14:30:55.031 · Apex-03",
+    ("NinjaTrader shows Long 2 MES 12-25", "Flatten again, or in NinjaTrader."),
+    may_acknowledge=True,
+    action=FLATTEN_AGAIN,
+)
+NO_STOP = (
+    replace(ROW, badge="no stop"),
+    replace(
+        ROW,
+        key=("Sim101", "NQ 12-25"),
+        instrument="NQ 12-25",
+        position="Long 1",
+        average="21,345.25",
+        profit="−1,212.50",
+        profit_sign=-1,
+    ),
+)
+ORDERS = (
+    OrderRow(("Sim101", "MES 12-25"), "Sim101", "MES 12-25", "Buy 2 Limit", "5760.00", "Working"),
+    OrderRow(("Sim101", "NQ 12-25"), "Sim101", "NQ 12-25", "Sell 1 Stop market", "21,300.25", "Accepted"),
+    OrderRow(("Sim101", "NQ 12-25"), "Sim101", "NQ 12-25", "Sell 1 Limit", "21,400.00", "Working"),
+)
+DRILLS = (
+    DrillChoice("reply-lost", "the reply is lost", "The flatten is done; its answer never comes.", "Answers"),
+    DrillChoice("408", "408: NinjaTrader is away", "The gateway says 408; it may have acted.", "Answers"),
+    DrillChoice("429", "429, three times", "Too many requests, then it works.", "Answers"),
+    DrillChoice("reopens", "a strategy opens it again", "Flat, and 4 s later open again.", "Positions"),
+)
+STREAM_TAKEN = StreamView(
+    is_wanted=True,
+    state="Another tool took the stream over; presses go over REST",
+    may_reconnect=True,
+)
+
+
 def states() -> Iterator[tuple[str, PanelView]]:
     """Every state with its name."""
     yield "positions", POSITIONS
     yield from _quiet_states()
     yield from _press_states()
     yield from _crowded_states()
+    yield from _order_states()
+    yield from _action_states()
+    yield from _practice_and_stream_states()
+
+
+def _order_states() -> Iterator[tuple[str, PanelView]]:
+    summary = "In scope — 2 positions, 3 orders, −$600.00 · read 0.4 s ago"
+    yield "orders", replace(POSITIONS, preview=PreviewView(summary, NO_STOP, ORDERS))
+    yield (
+        "orders_of_many",
+        replace(
+            POSITIONS,
+            mode=Mode.LIVE,
+            account=None,
+            instrument=None,
+            side=None,
+            preview=PreviewView(
+                "In scope — 4 positions in 50 accounts, 5 orders, −$123,456.75 · read 0.4 s ago",
+                (*NO_STOP, *many_rows(2)),
+                (
+                    *ORDERS,
+                    replace(ORDERS[0], key=("Apex-01", "MES 12-25"), account="Apex-01"),
+                    replace(ORDERS[1], key=(LONG_NAME, "NQ 12-25"), account=LONG_NAME),
+                ),
+            ),
+            flatten=_everything(),
+            reverse=_no_reverse("choose one account and one instrument"),
+        ),
+    )
+    yield (
+        "orders_left",
+        replace(
+            POSITIONS,
+            preview=PreviewView(summary, NO_STOP, ORDERS, "leaves Long 2 MES open — Any side?"),
+        ),
+    )
+
+
+def _action_states() -> Iterator[tuple[str, PanelView]]:
+    yield "action_reopened", replace(POSITIONS, banners=(REOPENED,))
+    yield "action_cancel", replace(POSITIONS, banners=(ORDERS_WORKING,))
+    yield "action_stop", replace(POSITIONS, banners=(TOO_MANY,))
+    yield (
+        "action_stacked",
+        replace(
+            POSITIONS, banners=(STILL_OPEN, replace(ORDERS_WORKING, title="FLAT, ORDERS WORKING"), TOO_MANY)
+        ),
+    )
+    locked = replace(FLATTEN_REOPENED, look=Look.LOCKED, lines=("sent 0.4 s ago — waiting for the answer",))
+    dead = replace(FLATTEN_REOPENED, look=Look.LOOKS_DEAD, lines=("NOT CONNECTED — press to try anyway",))
+    off = replace(CANCEL_ORDERS, look=Look.DISABLED, lines=("a position is open in the pair",))
+    yield (
+        "action_looks",
+        replace(
+            POSITIONS,
+            banners=(
+                replace(REOPENED, press_id="l1", lines=("b",), action=locked),
+                replace(REOPENED, press_id="l2", lines=("b",), action=dead),
+                replace(ORDERS_WORKING, press_id="l3", title="FLAT", lines=("b",), action=off),
+            ),
+        ),
+    )
+    yield (
+        "action_long_names",
+        replace(
+            POSITIONS,
+            banners=(
+                replace(
+                    STILL_OPEN,
+                    title=f"STILL OPEN 14:30:55.031 · {LONG_NAME} · MES 12-25 · Short",
+                    action=replace(
+                        FLATTEN_AGAIN,
+                        lines=(f"{LONG_NAME} · MES 12-25 · Short", *FLATTEN_AGAIN.lines[1:]),
+                        scope=OneAccount(LONG_NAME, "MES 12-25", Side.SHORT),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def _practice_and_stream_states() -> Iterator[tuple[str, PanelView]]:
+    practice = replace(POSITIONS, mode=Mode.PRACTICE, practice=PracticeView(DRILLS))
+    yield "drill_none", practice
+    yield "drill_armed", replace(practice, practice=PracticeView(DRILLS, "reply-lost"))
+    yield "drill_long", replace(practice, practice=PracticeView(DRILLS, "reopens"))
+    yield "stream_taken", replace(POSITIONS, stream=STREAM_TAKEN)
+    yield (
+        "stream_connecting",
+        replace(
+            POSITIONS,
+            status=replace(POSITIONS.status, notes=("journal off: the disk is full",)),
+            stream=StreamView(is_wanted=True, state="The stream is connecting; presses go over REST"),
+        ),
+    )
 
 
 def _quiet_states() -> Iterator[tuple[str, PanelView]]:
@@ -316,7 +527,7 @@ def _crowded_states() -> Iterator[tuple[str, PanelView]]:
             preview=PreviewView(
                 "In scope — 12 positions, 24 working orders, −$123,456.75 · read 0.4 s ago",
                 tuple(replace(row, key=(LONG_NAME, str(n))) for n in range(9)),
-                f"leaves Long 2 MES 12-25 of {LONG_NAME} open — Any side?",
+                leaves=f"leaves Long 2 MES 12-25 of {LONG_NAME} open — Any side?",
             ),
             flatten=replace(
                 FLATTEN,
@@ -355,7 +566,7 @@ def _crowded_states() -> Iterator[tuple[str, PanelView]]:
     )
 
 
-def save_pictures(folder: Path, widths: tuple[int, ...] = (320, 333), only: str = "") -> None:
+def save_pictures(folder: Path, widths: tuple[int, ...] = (320, 420), only: str = "") -> None:
     """Paint every state in both themes into PNG files."""
     from PySide6.QtWidgets import QApplication, QPushButton
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFocusEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -82,9 +82,7 @@ def test_nothing_is_cut_at_320_pixels(desk: Desk, name: str) -> None:
             assert room <= button.width(), (button.objectName(), button.text())
     for press in desk.window.findChildren(PressButton):
         head, body = button_paint.fitted_texts(press, painting(press))
-        box = button_paint.text_box(
-            press.width(), press.height(), is_main=press.objectName() == "flattenButton"
-        )
+        box = button_paint.text_box(press.width(), press.height(), press.weight)
         assert not head.is_cut
         assert not body.is_cut, press.face.lines
         assert head.height + body.height <= box.height() + 1
@@ -108,7 +106,7 @@ def painting(press: PressButton) -> button_paint.Painting:
         share_held=0,
         is_hold=False,
         is_flashing=False,
-        is_main=press.objectName() == "flattenButton",
+        weight=press.weight,
         has_focus=False,
     )
 
@@ -265,6 +263,21 @@ def test_a_click_leaves_no_focus_ring_on_a_press_button(desk: Desk, name: str) -
     widget.setFocus(Qt.FocusReason.MouseFocusReason)
     assert widget.hasFocus()
     assert widget.grab().toImage() == without
+
+
+@pytest.mark.parametrize("name", ["flattenButton", "reverseButton"])
+def test_a_window_that_is_woken_shows_the_ring_only_to_who_went_by_keyboard(desk: Desk, name: str) -> None:
+    part(desk, "accountPicker").setFocus()
+    desk.window.activateWindow()
+    QTest.qWaitForWindowActive(desk.window)
+    widget = part(desk, name)
+    without = widget.grab().toImage()
+    woken = QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.ActiveWindowFocusReason)
+    for reason, has_ring in ((Qt.FocusReason.MouseFocusReason, False), (Qt.FocusReason.TabFocusReason, True)):
+        part(desk, "accountPicker").setFocus()
+        widget.setFocus(reason)
+        QApplication.sendEvent(widget, woken)
+        assert (widget.grab().toImage() != without) is has_ring, reason
 
 
 def test_a_view_shown_again_touches_nothing(desk: Desk) -> None:

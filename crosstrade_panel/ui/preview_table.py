@@ -1,0 +1,324 @@
+"""The table of "in scope now": positions, then working orders as muted rows."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from heapq import nlargest
+
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from crosstrade_panel.ui import captions
+from crosstrade_panel.ui.fit import sized
+from crosstrade_panel.ui.lines import Cell, Line, Lines
+from crosstrade_panel.ui.tables import Index, LineTable
+from crosstrade_panel.ui.theme import DARK, SYMBOLS, Theme
+from crosstrade_panel.ui.view import OrderRow, PositionRow, Tone
+
+_ACCOUNT, _INSTRUMENT, _WHAT, _PRICE, _STATE = range(5)
+_WEIGHTS = (60, 70, 62, 64, 84)
+_LEAST_ACCOUNT = 44
+_MEASURED = 12
+_BADGED_SIZES = ((11, 10), (11, 9), (11, 8), (10, 8), (9, 8))
+"""Of an instrument and its badge, in pixels."""
+_ORDER_SIZES = (11, 10, 9)
+_PAD = 3
+_STEP = 6
+"""Columns that make room for a badge change their width in steps, not with every digit."""
+
+
+def preview_lines(rows: Sequence[PositionRow], orders: Sequence[OrderRow]) -> Lines:
+    """Positions first, then orders, each in the order given.
+
+    What makes a row the same row as before: its pair, whether it is an order, and which one of its pair.
+    """
+    every: tuple[PositionRow | OrderRow, ...] = (*rows, *orders)
+    seen: dict[tuple[bool, object], int] = {}
+    keys: list[object] = []
+    for row in every:
+        kind = (isinstance(row, OrderRow), row.key)
+        seen[kind] = number = seen.get(kind, 0) + 1
+        keys.append((kind, number))
+
+    def make(number: int) -> Line:
+        row = every[number]
+        cells = _position_cells(row) if isinstance(row, PositionRow) else _order_cells(row)
+        return Line(keys[number], cells, row.key)
+
+    return Lines(keys, every, make)
+
+
+def _position_cells(row: PositionRow) -> tuple[Cell, ...]:
+    tip = _tip(row.account, row.instrument, row.position, row.average, row.profit, row.badge)
+    spoken = f"{row.instrument}, {row.badge}" if row.badge else ""
+    return (
+        Cell(row.account, tip=tip),
+        Cell(row.instrument, tip=tip, badge=row.badge, spoken=spoken),
+        Cell(row.position, tip=tip),
+        Cell(row.average, is_number=True, tip=tip),
+        Cell(row.profit, is_number=True, sign=row.profit_sign, tip=tip),
+    )
+
+
+def _order_cells(row: OrderRow) -> tuple[Cell, ...]:
+    tip = _tip(row.account, row.instrument, row.what, row.price, row.state)
+    return (
+        Cell(row.account, tip=tip, is_dim=True),
+        Cell(row.instrument, tip=tip, is_dim=True),
+        Cell(row.what, tip=tip, is_dim=True, spoken=f"{captions.WORKING_ORDER}: {row.what}"),
+        Cell(row.price, tip=tip, is_dim=True, spoken=f"{captions.ORDER_PRICE}: {row.price}"),
+        Cell(row.state, tip=tip, is_dim=True, spoken=f"{captions.ORDER_STATE}: {row.state}"),
+    )
+
+
+def _tip(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _longest(texts: Iterable[str]) -> str:
+    return max(texts, key=len, default="")
+
+
+def _chip_width(font: QFont, label: str) -> float:
+    return QFontMetricsF(font).horizontalAdvance(label) + 2 * _PAD + 1
+
+
+class PreviewTable(LineTable):
+    """What is in scope. A click on a row, or Enter, chooses its pair, unless it has just moved.
+
+    Signals:
+        row_chosen: (account, instrument) of the row.
+    """
+
+    row_chosen = Signal(object)
+
+    def __init__(self, moved_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(captions.PREVIEW_HEADINGS, _WEIGHTS)
+        self._moved_s = moved_s
+        self._clock = clock
+        self._moved_at: dict[object, float] = {}
+        self._pressed_key: object = None
+        self._longest_order = ("", "", "")
+        self._order_count = 0
+        self._accounts: set[str] = set()
+        self._delegate = PreviewDelegate(self)
+        self.setItemDelegate(self._delegate)
+        self.setSelectionMode(LineTable.SelectionMode.SingleSelection)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def show_rows(self, rows: Sequence[PositionRow], orders: Sequence[OrderRow] = ()) -> None:
+        """Show positions and orders; a row at another place than before, or a new one, has moved."""
+        lines = preview_lines(rows, orders)
+        self._note_moves(self.line_model.lines.keys, lines.keys)
+        self._order_count = len(orders)
+        self._accounts = {row.account for row in rows} | {row.account for row in orders}
+        self._longest_order = (
+            _longest(row.instrument for row in orders),
+            _longest(_tip(row.what, row.price) for row in orders),
+            _longest(row.state for row in orders),
+        )
+        wished = self._wished_weights(rows)
+        is_same_width = wished == self.weights
+        self.weights = wished
+        self.show_lines(lines)
+        if not is_same_width:
+            self._share_width()
+
+    def is_order(self, row: int) -> bool:
+        """Whether a row is a working order."""
+        return row >= len(self.line_model.lines) - self._order_count
+
+    def _note_moves(self, was: Sequence[object], now: Sequence[object]) -> None:
+        if was == now:
+            return
+        at = self._clock()
+        places = {key: place for place, key in enumerate(was)}
+        moved = {key: at for place, key in enumerate(now) if places.get(key, -1) != place}
+        kept = {key: self._moved_at[key] for key in now if key in self._moved_at}
+        self._moved_at = kept | moved
+
+    def show_theme(self, theme: Theme) -> None:
+        """Colour the cells for another theme."""
+        self._delegate.theme = theme
+        super().show_theme(theme)
+
+    @property
+    def longest_order(self) -> tuple[str, str, str]:
+        """The longest instrument, words and state of the orders shown: all of them begin at one place."""
+        return self._longest_order
+
+    def _wished_weights(self, rows: Sequence[PositionRow]) -> tuple[int, ...]:
+        """A badge takes its room from what the other columns do not need."""
+        badge = _longest(row.badge for row in rows)
+        if not badge:
+            return _WEIGHTS
+        # Not the font of the moment: until it is shown for the first time that is not yet the stylesheet's.
+        metrics = QFontMetrics(sized(self.font(), _BADGED_SIZES[0][0]))
+
+        def width_of(column: int, texts: Iterable[str]) -> int:
+            # The longest texts by their letters: thousands of rows need not be measured each.
+            likely = nlargest(_MEASURED, set(texts), key=len)
+            widest = max(metrics.horizontalAdvance(text) for text in likely) + 2 * _PAD + 2
+            return min(-(-widest // _STEP) * _STEP, _WEIGHTS[column])
+
+        chip = metrics.horizontalAdvance(badge) + 2 * _PAD
+        return (
+            54,
+            width_of(_INSTRUMENT, (row.instrument for row in rows)) + chip,
+            width_of(_WHAT, (row.position for row in rows)),
+            width_of(_PRICE, (row.average for row in rows)),
+            width_of(_STATE, (row.profit for row in rows)),
+        )
+
+    def weights_for(self, width: int) -> tuple[int, ...]:
+        """As wished, but no row is ever wider than the table: the badge gives way, then the account."""
+        surplus = max(0, sum(self.weights[column] for column in self.columns_for(width)) - width)
+        instrument = max(self.weights[_INSTRUMENT] - surplus, _WEIGHTS[_INSTRUMENT])
+        surplus -= self.weights[_INSTRUMENT] - instrument
+        account = max(self.weights[_ACCOUNT] - surplus, _LEAST_ACCOUNT)
+        return (account, instrument, *self.weights[_WHAT:])
+
+    def columns_for(self, width: int) -> tuple[int, ...]:
+        """All where they fit; else without the account where it is the same, else without the average."""
+        every = super().columns_for(width)
+        if width >= sum(self.weights):
+            return every
+        if len(self._accounts) == 1 and width >= _WEIGHTS[_INSTRUMENT] + sum(self.weights[_WHAT:]):
+            return every[_INSTRUMENT:]
+        return (*every[:_PRICE], _STATE)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        is_left = event.button() is Qt.MouseButton.LeftButton
+        line = self._line_at(event.position().toPoint()) if is_left else None
+        self._pressed_key = None if line is None else line.key
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        key, self._pressed_key = self._pressed_key, None
+        line = self._line_at(event.position().toPoint())
+        if event.button() is Qt.MouseButton.LeftButton and line is not None and key == line.key:
+            self._choose(line)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not event.isAutoRepeat():
+            event.accept()
+            index = self.currentIndex()
+            if index.isValid():
+                self._choose(self.line_model.lines[index.row()])
+            return
+        super().keyPressEvent(event)
+
+    def _line_at(self, at: QPoint) -> Line | None:
+        index = self.indexAt(at)
+        return self.line_model.lines[index.row()] if index.isValid() else None
+
+    def _choose(self, line: Line) -> None:
+        has_moved = self._clock() - self._moved_at.get(line.key, float("-inf")) < self._moved_s
+        if line.choice is not None and not has_moved:
+            self.row_chosen.emit(line.choice)
+
+
+class PreviewDelegate(QStyledItemDelegate):
+    """Paints a badge as a chip beside the instrument, and an order's words across its columns."""
+
+    def __init__(self, table: PreviewTable) -> None:
+        super().__init__(table)
+        self._table = table
+        self.theme = DARK
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        line = self._table.line_model.lines[index.row()]
+        cell = line.cells[index.column()]
+        if cell.badge:
+            self._paint_badged(painter, option, index, cell)
+        elif self._table.is_order(index.row()) and index.column() >= _INSTRUMENT:
+            self._paint_order(painter, option, index, line)
+        else:
+            super().paint(painter, option, index)
+
+    def _paint_cell(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: Index, text: str
+    ) -> QStyleOptionViewItem:
+        made = QStyleOptionViewItem(option)
+        self.initStyleOption(made, index)
+        made.text = text
+        self._table.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, made, painter, self._table)
+        return made
+
+    def _paint_badged(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: Index, cell: Cell
+    ) -> None:
+        made = self._paint_cell(painter, option, index, "")
+        area: QRect = made.rect
+        room = area.width() - 3 * _PAD
+        font, label, small = self._fit_badged(made.font, cell.text, cell.badge, room)
+        chip_width = _chip_width(small, label)
+        shown = QFontMetricsF(font).elidedText(cell.text, Qt.TextElideMode.ElideMiddle, room - chip_width)
+        left = area.left() + 2 * _PAD + QFontMetricsF(font).horizontalAdvance(shown)
+        painter.save()
+        painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+        painter.setFont(font)
+        painter.setPen(QColor(self.theme.selected_text if self._is_selected(made) else self.theme.text))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRectF(area.adjusted(_PAD, 0, 0, 0)), middle | Qt.AlignmentFlag.AlignLeft, shown)
+        chip = QRectF(left, area.top() + 2.5, chip_width, area.height() - 5)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(QColor(self.theme.doubt_surface))
+        painter.setPen(QPen(QColor(self.theme.doubt), 1))
+        painter.drawRoundedRect(chip, 4, 4)
+        painter.setFont(small)
+        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, label)
+        painter.restore()
+
+    @staticmethod
+    def _fit_badged(font: QFont, text: str, badge: str, room: float) -> tuple[QFont, str, QFont]:
+        """Text and badge at the largest sizes that fit; else the badge's symbol, and the tooltip says it."""
+        for pixels, chip_pixels in _BADGED_SIZES:
+            large, small = sized(font, pixels), sized(font, chip_pixels)
+            if QFontMetricsF(large).horizontalAdvance(text) + _chip_width(small, badge) <= room:
+                return large, badge, small
+        bold = sized(font, _BADGED_SIZES[0][1])
+        bold.setBold(True)
+        return font, SYMBOLS[Tone.DOUBT], bold
+
+    def _paint_order(self, painter: QPainter, option: QStyleOptionViewItem, index: Index, line: Line) -> None:
+        text = line.cells[_INSTRUMENT].text if index.column() == _INSTRUMENT else ""
+        made = self._paint_cell(painter, option, index, text)
+        area: QRect = made.rect
+        words, state = _tip(line.cells[_WHAT].text, line.cells[_PRICE].text), line.cells[_STATE].text
+        left, used = self._place_orders(made.font)
+        metrics = QFontMetricsF(used)
+        right = self._table.columnViewportPosition(_STATE) + self._table.columnWidth(_STATE) - _PAD
+        box = QRectF(left, area.top(), max(right - left, 1.0), area.height())
+        painter.save()
+        # Each cell of the row paints its part of the words.
+        painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+        painter.setFont(used)
+        painter.setPen(QColor(self.theme.selected_text if self._is_selected(made) else self.theme.dim))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        room = box.width() - metrics.horizontalAdvance(state) - 2 * _PAD
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, room)
+        painter.drawText(box, middle | Qt.AlignmentFlag.AlignLeft, shown)
+        painter.drawText(box, middle | Qt.AlignmentFlag.AlignRight, state)
+        painter.restore()
+
+    def _place_orders(self, font: QFont) -> tuple[float, QFont]:
+        """Where the words of all orders begin, and in what size: under the positions' if they fit there."""
+        instrument, words, state = self._table.longest_order
+        right = self._table.columnViewportPosition(_STATE) + self._table.columnWidth(_STATE) - _PAD
+        column = float(self._table.columnViewportPosition(_WHAT) + _PAD)
+        ahead = float(self._table.columnViewportPosition(_INSTRUMENT) + 3 * _PAD)
+        ahead = min(ahead + QFontMetricsF(font).horizontalAdvance(instrument), column)
+        used = font
+        for left, pixels in ((column, _ORDER_SIZES[0]), *((ahead, size) for size in _ORDER_SIZES)):
+            used = sized(font, pixels)
+            metrics = QFontMetricsF(used)
+            needed = metrics.horizontalAdvance(words) + metrics.horizontalAdvance(state) + 2 * _PAD
+            if needed <= right - left:
+                return left, used
+        return ahead, used
+
+    @staticmethod
+    def _is_selected(option: QStyleOptionViewItem) -> bool:
+        return bool(option.state & QStyle.StateFlag.State_Selected)
