@@ -260,7 +260,7 @@ class Program:
             after_intent=self._give_way,
         )
         awake = Wakefulness(self._clock, lambda _: self._wake_up(desk))
-        watch.followers.append(lambda _: awake.look())  # before any read that lay there is judged
+        watch.look_around = awake.look
         Vigil(desk)
         if book.presses:
             desk.begin_anew()  # another token: what was read before proves nothing any more

@@ -155,7 +155,7 @@ class Session:
             after_intent=after_intent,
         )
         awake = Wakefulness(clock, lambda _: desk.begin_anew())
-        watch.followers.append(lambda _: awake.look())  # before any read that lay there is judged
+        watch.look_around = awake.look
         sleep = asyncio.create_task(awake.run())
         try:
             yield desk

@@ -63,6 +63,7 @@ class Verification:
         self._watch.begin_verifying()
         try:
             while True:
+                self._watch.look_around()
                 if self._beginnings != self._proof.evidence.beginnings:
                     self._begin()
                 judgement = self._proof.judge(final=False)

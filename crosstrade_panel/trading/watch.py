@@ -96,7 +96,8 @@ class Watch:
     Listeners are called after each read, failed ones too; followers are handed the read itself. Neither may
     raise. `orders_read`: the newest clean read of each account's orders, by folded name. `focus`,
     `orders_wanted`: the (folded) accounts whose orders come first. `ended_orders`: ids of orders that a
-    cancel found ended, whatever their state is said to be.
+    cancel found ended, whatever their state is said to be. `look_around` is called before anything that was
+    read is judged: it notices that the machine slept meanwhile, and then everything begins anew.
     """
 
     def __init__(self, gateway: Gateway, clock: Clock, budget: Budget, pace: Pace) -> None:
@@ -108,6 +109,7 @@ class Watch:
         self.roster = Roster()
         self.listeners: list[Callable[[], None]] = []
         self.followers: list[Callable[[Read], None]] = []
+        self.look_around: Callable[[], None] = _nothing
         self.orders_read: dict[str, OrdersRead] = {}
         self.orders_wanted: frozenset[str] = frozenset()
         self.ended_orders: set[str] = set()
@@ -392,10 +394,15 @@ class Watch:
         if not isinstance(read, FailedRead):
             took_s = read.stamp.answered_at - read.stamp.sent_at
             self.budget.answered(self._clock.monotonic(), took_s)
+        self.look_around()
         for follower in self.followers:
             follower(read)
         for listener in self.listeners:
             listener()
+
+
+def _nothing() -> None:
+    """Nobody looks around."""
 
 
 async def _foreseen(call: Awaitable[_Read]) -> _Read:

@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
+from crosstrade_panel import wakefulness
 from crosstrade_panel.storage.journal_file import JournalFile
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.pace import Pace
@@ -78,6 +79,16 @@ def hold_the_intent() -> None:
     JournalFile.append = append  # type: ignore[method-assign]
 
 
+def notice_short_sleeps() -> None:
+    """A second is a sleep, so that no deadline of a read is over after it: as when the machine itself slept."""
+    original = wakefulness.Wakefulness.__init__
+
+    def begin(self: wakefulness.Wakefulness, *arguments: Any) -> None:
+        original(self, *arguments, beat_s=0.2, slept_s=0.6)
+
+    wakefulness.Wakefulness.__init__ = begin  # type: ignore[method-assign, assignment]
+
+
 def kind_of(press: Press) -> str:
     if press.cancel is not None:
         return "cancel"
@@ -89,29 +100,29 @@ def hurried() -> Pace:
     return replace(Pace().scaled(PACE), journal_wait_s=Pace().journal_wait_s)
 
 
-def command(action: str, base_url: str) -> int:
+def command(action: str, base_url: str, *, is_drowsy: bool) -> int:
     from crosstrade_panel import cli
 
-    os.environ["CROSSTRADE_PANEL_PACE"] = str(PACE)
+    os.environ["CROSSTRADE_PANEL_PACE"] = "1" if is_drowsy else str(PACE)
     side = ["--side", "short"] if action == "reverse" else []
     pair = ["--account", ACCOUNT, "--instrument", INSTRUMENT]
     return cli.run([action, *pair, *side, "--base-url", base_url, "--json"])
 
 
-def window(action: str, base_url: str) -> int:
+def window(action: str, base_url: str, *, is_drowsy: bool) -> int:
     from PySide6.QtCore import QTimer
 
     from crosstrade_panel import app
     from tests.e2e.trader import Trader
 
-    app.Pace = hurried  # type: ignore[misc, assignment]
+    if not is_drowsy:
+        setattr(app, "Pace", hurried)
     original = app.Program.show
 
-    def show(program: app.Program) -> None:
-        original(program)
-        trader = Trader(program, action)
-        timer = QTimer(program._window)
-        timer.timeout.connect(lambda: trader.act())  # a bound method alone would not be kept
+    def show(self: app.Program) -> None:
+        original(self)
+        timer = QTimer(self._window)
+        timer.timeout.connect(partial(Trader.act, Trader(self, action)))  # a bound method would not be kept
         timer.start(10)
 
     app.Program.show = show  # type: ignore[method-assign]
@@ -121,4 +132,7 @@ def window(action: str, base_url: str) -> int:
 if __name__ == "__main__":
     program_, action_, step_, base_url_ = sys.argv[1:]
     halt_at(step_, action_)
-    sys.exit((window if program_ == "window" else command)(action_, base_url_))
+    if step_ == "drowsy":
+        notice_short_sleeps()
+    run_it = window if program_ == "window" else command
+    sys.exit(run_it(action_, base_url_, is_drowsy=step_ in {"drowsy", "at its own pace"}))

@@ -1,6 +1,9 @@
 """What a process of its own does with the real window: chooses, waits until it may, presses, and says so."""
 
-from PySide6.QtCore import Qt
+import time
+from functools import partial
+
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 
 from crosstrade_panel.app import Program
@@ -15,7 +18,8 @@ ACCOUNT, INSTRUMENT = "Sim101", "MES 12-25"
 class Trader:
     """Looks at the window again and again; presses once. `action`: flatten, reverse, cancel, hold.
 
-    "cancel" flattens first and cancels what works on; "hold" begins the hold of FLATTEN for every account.
+    "cancel" flattens first and cancels what works on; "hold" begins the hold of FLATTEN for every account, and never lets
+    go; "stall" too, and holds the event loop up for six seconds soon after.
     """
 
     def __init__(self, program: Program, action: str) -> None:
@@ -38,6 +42,10 @@ class Trader:
                 self._reverse()
             case "hold":
                 self._hold()
+            case "stall":
+                self._hold()
+                if self._is_over:
+                    QTimer.singleShot(100, partial(time.sleep, 6.0))
 
     def _flatten(self) -> None:
         button = self._button("flattenButton")
