@@ -597,6 +597,7 @@ def _interrupted_press(record: PressRecord, clock: SystemClock) -> Press:
         phase=Phase.ENDED,
         may_have_left=True,
         sent_at=now - _LONG_AGO_S if is_flatten else began_at,
+        ended_at=began_at,
         outcome=Outcome(
             Verdict.UNKNOWN, record.at, scope=scope, ticket=_ticket_of(record), cancel=listed, reason=reason
         ),

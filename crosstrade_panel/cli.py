@@ -1,7 +1,6 @@
 """The command line: the same use cases as the window, for one command. It imports neither Qt nor qasync."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,7 +22,6 @@ from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.snapshot import Account, Flaws, Position, Source
 from crosstrade_panel.trading.ports import ReadFailedError
 
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 USAGE = 2
@@ -166,5 +164,4 @@ def _guarded(work: Callable[[Interruption], _T], failed: Callable[[str], _T]) ->
         except (KeyboardInterrupt, asyncio.CancelledError):
             return failed(cli_texts.STOPPED)
         except Exception:  # noqa: BLE001 - nothing is sent here, and a trader reads no traceback
-            _log.exception("the command line failed in a way that is not foreseen")
             return failed(cli_texts.BROKEN)

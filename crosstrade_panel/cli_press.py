@@ -58,8 +58,7 @@ class Attempt:
             except (KeyboardInterrupt, asyncio.CancelledError):
                 self._end(Cause.INTERRUPTED)
             except Exception:  # noqa: BLE001 - around one press: told as NOT SENT or UNKNOWN, never a traceback
-                _log.exception("the command line failed in a way that is not foreseen")
-                self._end(Cause.INTERNAL)
+                    self._end(Cause.INTERNAL)
             with contextlib.suppress(KeyboardInterrupt):  # what happened has happened
                 self._tell()
             assert self.outcome is not None  # noqa: S101 - every way here gives it one

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from crosstrade_panel.storage.settings import LoadedSettings
 
 # Without any handler Python would print warnings, tracebacks too, to the terminal.
+_log = logging.getLogger(__name__)
 logging.getLogger("crosstrade_panel").addHandler(logging.NullHandler())
 _T = TypeVar("_T")
 
@@ -214,7 +215,12 @@ def open_session(where: Where) -> Iterator[Session]:
         if choice.token is not None:
             redactor.hide(choice.token.secret)
         pace = _pace(choice, os.environ)
-        yield Session(paths, choice, problem, journal, earlier, SystemClock(), pace)
+        try:
+            yield Session(paths, choice, problem, journal, earlier, SystemClock(), pace)
+        except Exception:
+            # Here, while there is a log: whoever turns it into a sentence comes after its end.
+            _log.exception("the command line failed in a way that is not foreseen")
+            raise
 
 
 def _choose(where: Where, paths: Paths, stack: ExitStack) -> tuple[ServerChoice, str]:

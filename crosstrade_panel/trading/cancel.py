@@ -96,20 +96,21 @@ class Cancel:
                 raise
             except NotSentError as error:
                 left.discard(number)
-                result = _Result(request, Sent.NOT, error.reason)
+                reason, result = error.reason, _Result(request, Sent.NOT, error.reason)
             except RefusedError as error:
                 is_gone = error.reason.cause is Cause.ORDER_GONE
                 sent = Sent.GONE if is_gone else Sent.REFUSED
+                reason = error.reason
                 result = _Result(request, sent, error.reason, error.sent_at, error.answered_at)
             except UnknownOutcomeError as error:
+                reason = error.reason
                 result = _Result(request, Sent.DOUBTFUL, error.reason, error.sent_at, error.answered_at)
             else:
                 desk.record.answer(press, receipt, request)
                 ids = receipt.order_ids
                 return _Result(request, Sent.ACCEPTED, None, receipt.sent_at, receipt.answered_at, ids)
-        if result.reason is not None:
-            desk.record.failure(press, result.sent.value, result.reason, request)
-            desk.watch.back_off(result.reason)
+        desk.record.failure(press, result.sent.value, reason, request)
+        desk.watch.back_off(reason)
         if result.sent is Sent.GONE and request.order_id is not None:
             desk.watch.ended_orders.add(request.order_id)
         return result

@@ -114,9 +114,7 @@ class FlattenProof:
 
         That is in a watched pair; where no pair was ever known, anywhere in the scope.
         """
-        account = self._known.get(fold(fate.account))
-        if account is None:
-            return None
+        account = self._known[fold(fate.account)]
         looks = [
             (look, rows)
             for look in self.evidence.looks(account.name, self._blocking(account))
@@ -137,11 +135,9 @@ class FlattenProof:
     @staticmethod
     def _is_watched(account: _Account, row: Position) -> bool:
         """Whether a row may lie in a watched pair, by whatever name an endpoint calls its instrument."""
-        if row.instrument is None:
-            return True
-        known = account.near.get(row.instrument)
+        name = row.instrument or ""  # of no known form, and so perhaps any
+        known = account.near.get(name)
         if known is None:
-            name = row.instrument
             known = any(may_be_same_instrument(name, watched) for _, watched in account.watched)
             account.near[name] = known
         return known

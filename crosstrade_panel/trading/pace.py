@@ -22,6 +22,7 @@ class Pace:
     background_hidden_s: float = 10.0
     fresh_s: float = 10.0
     orders_fresh_s: float = 30.0
+    back_off_s: float = 2.0
     # the stream
     stream_ping_s: float = 1.0
     stream_dead_s: float = 1.0

@@ -145,16 +145,14 @@ class Vigil:
         proof = press.proof
         assert before is not None  # noqa: S101 - only such a press is watched
         self._take_in(press, proof.evidence, kept, read)
-        match proof:
-            case FlattenProof():
-                news = self._follow_flatten(press, proof, before, read)
-                self._say_quietly(press, kept)
-            case ReverseProof():
-                news = self._follow_reverse(press, proof, before)
-            case CancelProof():
-                news = self._follow_cancel(proof, before)
-            case _:
-                return
+        if isinstance(proof, FlattenProof):
+            news = self._follow_flatten(press, proof, before, read)
+            self._say_quietly(press, kept)
+        elif isinstance(proof, ReverseProof):
+            news = self._follow_reverse(press, proof, before)
+        else:
+            assert isinstance(proof, CancelProof)  # noqa: S101 - there is no other one
+            news = self._follow_cancel(proof, before)
         if news is not None and not (news.verdict is before.verdict and _are_alike(news.fates, before.fates)):
             self._tell(press, before, news)
 

@@ -34,7 +34,6 @@ _Read = TypeVar("_Read", PositionsRead, AccountsRead, OrdersRead)
 _KEPT_READS = 8
 _KEPT_EPOCHS = 64
 _MOST_UNDER_WAY = 2
-_DEFAULT_BACK_OFF_S = 2.0
 _SILENCE = frozenset(
     {Cause.NO_ANSWER, Cause.CONNECTION_LOST, Cause.CONNECT_TIMEOUT, Cause.CONNECT_FAILED, Cause.PROXY}
 )
@@ -387,7 +386,7 @@ class Watch:
 
     def _back_off(self, reason: Reason) -> None:
         if reason.cause is Cause.OVER_BUDGET:
-            pause_s = _DEFAULT_BACK_OFF_S if reason.retry_after_s is None else reason.retry_after_s
+            pause_s = self._pace.back_off_s if reason.retry_after_s is None else reason.retry_after_s
             self.budget.back_off(self._clock.monotonic(), pause_s)
 
     def _tell(self, read: Read) -> None:

@@ -5,11 +5,12 @@ import signal
 import sys
 import threading
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from crosstrade_panel import cli_diagnosis, cli_output, cli_session
+from crosstrade_panel import cli, cli_diagnosis, cli_output, cli_session
 from crosstrade_panel.simulator.listener import PracticeError
 from crosstrade_panel.simulator.server import PracticeExchange
 from crosstrade_panel.storage.credentials import StoreProblem
@@ -302,3 +303,23 @@ def test_ctrl_c_during_a_read_is_no_answer(run: "Run", server: ContractServer) -
     done = run("status", "--json", "--base-url", server.base_url)
     thread.join()
     assert (done.code, json.loads(done.out)["detail"]) == (5, "stopped")
+
+
+def test_what_is_not_foreseen_is_in_the_log_with_its_traceback(
+    run: "Run",
+    server: ContractServer,
+    home: Path,
+    announce_log: "AnnounceLog",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    announce_log("not foreseen")
+
+    async def break_down(_session: object) -> None:
+        raise ZeroDivisionError("of our own making")
+
+    monkeypatch.setattr(cli, "_read_status", break_down)
+    done = run("status", "--base-url", server.base_url)
+    assert done.code == 5
+    assert "of our own making" not in done.out + done.err
+    [log] = home.rglob("command.log")
+    assert "ZeroDivisionError: of our own making" in log.read_text(encoding="utf-8")

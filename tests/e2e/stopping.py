@@ -80,7 +80,7 @@ def hold_the_intent() -> None:
 
 
 def notice_short_sleeps() -> None:
-    """A second is a sleep, so that no deadline of a read is over after it: as when the machine itself slept."""
+    """A second is a sleep: no deadline of a read is over after it, as none is when the machine slept."""
     original = wakefulness.Wakefulness.__init__
 
     def begin(self: wakefulness.Wakefulness, *arguments: Any) -> None:
@@ -116,7 +116,7 @@ def window(action: str, base_url: str, *, is_drowsy: bool) -> int:
     from tests.e2e.trader import Trader
 
     if not is_drowsy:
-        setattr(app, "Pace", hurried)
+        setattr(app, "Pace", hurried)  # noqa: B010 - the type checker takes it for a constant
     original = app.Program.show
 
     def show(self: app.Program) -> None:

@@ -83,7 +83,7 @@ def test_a_read_whose_answer_lay_there_through_a_sleep_proves_nothing(
 def test_six_seconds_of_standing_still_fire_no_hold_and_lose_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three at once: a hold that is stopped, a hold whose loop is held up, a press that waits for its answer."""
+    """At once: a hold that is stopped, one whose loop is held up, a press that waits for its answer."""
     with ExitStack() as stack:
         servers = {
             action: stack.enter_context(ContractServer(token="one-for-all"))
@@ -186,9 +186,9 @@ async def test_a_night_in_the_middle_of_a_hold_lets_go(
             await panel.is_read()
             assert panel.flatten.face.gesture is Gesture.HOLD
             QTest.mousePress(panel.flatten, LEFT)
-            await until(lambda: panel.flatten.hold_share > 0.3, "a third of the hold")
+            await until(lambda: panel.flatten.share_held > 0.3, "a third of the hold")
             LeapingClock.leaps_s = 60.0
-            await until(lambda: panel.flatten.hold_share == 0.0, "let go")
+            await until(lambda: panel.flatten.share_held == 0.0, "let go")
             await asyncio.sleep(0.9)  # longer than the hold: that nothing comes is the test
             assert server.presses == []
 
@@ -204,7 +204,7 @@ async def test_a_loop_that_stalls_again_and_again_never_completes_a_hold(
 
             def stall() -> None:
                 time.sleep(0.2)
-                stalls.append(panel.flatten.hold_share)
+                stalls.append(panel.flatten.share_held)
 
             timer = QTimer()
             timer.timeout.connect(stall)

@@ -16,10 +16,10 @@ ACCOUNT, INSTRUMENT = "Sim101", "MES 12-25"
 
 
 class Trader:
-    """Looks at the window again and again; presses once. `action`: flatten, reverse, cancel, hold.
+    """Looks at the window again and again; presses once. `action`: flatten, reverse, cancel, hold, stall.
 
-    "cancel" flattens first and cancels what works on; "hold" begins the hold of FLATTEN for every account, and never lets
-    go; "stall" too, and holds the event loop up for six seconds soon after.
+    "cancel" flattens first and cancels what works on; "hold" begins the hold of FLATTEN for every account and
+    never lets go; "stall" too, and holds the event loop up for six seconds soon after.
     """
 
     def __init__(self, program: Program, action: str) -> None:

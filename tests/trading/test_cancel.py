@@ -296,7 +296,7 @@ async def test_each_account_is_told_for_itself(make_panel: Make) -> None:
     panel = await listed(make_panel, ONE)
     panel.gateway.accounts_listed = [Account(name, connected=True) for name in accounts]
     panel.gateway.working = {each.account: [each] for each in orders}
-    endings = {
+    endings: dict[str, Callable[[FakeGateway], Exception]] = {
         "Sim102": refused,
         "Sim103": lambda _gateway: NotSentError(Reason(Cause.CONNECT_FAILED)),
         "Sim104": lambda _gateway: UnknownOutcomeError(Reason(Cause.NO_ANSWER)),

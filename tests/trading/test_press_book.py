@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.outcome import Outcome, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side, is_within
 from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import Lock, Press, PressBook
-from tests.fakes import NOON
+from tests.fakes import NOON, order
 
 SIM101 = OneAccount("Sim101")
 MES = OneAccount("Sim101", "MES 12-25")
@@ -140,6 +141,30 @@ def test_old_presses_are_forgotten_but_never_an_unresolved_one_or_a_reverse_that
     assert len(made.presses) == 52
     made.open(press_of(SIM101, 30.0))
     assert reverse not in made.presses
+
+
+def test_a_cancel_is_locked_while_one_of_its_orders_is_being_cancelled_and_for_half_a_second() -> None:
+    one, two, three = order(order_id="a"), order(order_id="b"), order("SIM101", order_id="b")
+    press = press_of(MES)
+    press.cancel = ListedOrders((one, two))
+    made = book(press, press_of(MES))
+    assert made.cancel_is_locked(ListedOrders((three,)), 100.0)
+    assert not made.cancel_is_locked(ListedOrders((order(order_id="c"),)), 0.1)
+    assert not made.cancel_is_locked(ListedOrders((order("Sim102", order_id="a"),)), 0.1)
+    press.outcome = Outcome(Verdict.STILL_WORKING, NOON)
+    assert made.cancel_is_locked(ListedOrders((one,)), 0.49)
+    assert not made.cancel_is_locked(ListedOrders((one,)), 0.5)
+
+
+def test_a_cancel_locks_no_flatten_and_a_reverse_while_it_is_unresolved() -> None:
+    press = press_of(MES)
+    press.cancel = ListedOrders((order(),))
+    made = book(press)
+    found = made.flatten_lock(MES, 0.1)
+    assert (found.lock, found.overlaps) == (Lock.FREE, False)
+    assert made.reverse_is_locked("Sim101", "MES 12-25", 100.0)
+    press.outcome = Outcome(Verdict.CANCELLED, NOON)
+    assert not made.reverse_is_locked("Sim101", "MES 12-25", 100.0)
 
 
 SCOPES = st.builds(

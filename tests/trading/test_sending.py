@@ -70,6 +70,10 @@ def outcome_of(press: Press) -> Outcome:
     return press.outcome
 
 
+def shown_of(press: Press) -> tuple[Position, ...] | None:
+    return press.shows
+
+
 # -- too many requests ---
 
 
@@ -316,9 +320,9 @@ async def test_a_second_after_sending_without_an_answer_reads_begin_and_are_show
     sent_at = panel.clock.monotonic()
     task = asyncio.create_task(Flatten(panel.desk)(press))
     await asyncio.sleep(0.99)
-    assert press.shows is None
+    assert shown_of(press) is None
     await asyncio.sleep(0.1)
-    assert press.shows == ()
+    assert shown_of(press) == ()
     assert panel.changes
     await asyncio.sleep(6.0)
     in_silence = [round(at - sent_at, 2) for source, at in panel.gateway.reads if at - sent_at >= 0.9]
@@ -362,18 +366,31 @@ async def test_in_silence_only_what_can_be_believed_is_shown(make_panel: Make) -
     task = asyncio.create_task(Flatten(panel.desk)(press))
     panel.gateway.flaws = lambda _source, _number: Flaws("count")
     await asyncio.sleep(3.0)
-    assert press.shows is None
+    assert shown_of(press) is None
     panel.gateway.flaws = lambda _source, _number: Flaws(accounts=frozenset({"sim101"}))
     await asyncio.sleep(3.0)
-    assert press.shows is None
+    assert shown_of(press) is None
     panel.gateway.flaws = lambda _source, _number: Flaws()
     panel.gateway.accounts_listed = [Account("Sim102")]
     panel.gateway.before_read = fail_reads(Source.POSITIONS)
     await asyncio.sleep(3.0)
-    assert press.shows is None
+    assert shown_of(press) is None
     panel.gateway.before_read = None
     await asyncio.sleep(2.5)
-    assert press.shows == (LONG,)
+    assert shown_of(press) == (LONG,)
+    await task
+
+
+async def test_a_read_in_silence_that_comes_back_after_the_answer_is_the_last_one(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(open=[position()], latency_s=0.5))
+    silent_for(1.2, position())(panel)
+    press = panel.press(SIM101)
+    task = asyncio.create_task(Flatten(panel.desk)(press))
+    await asyncio.sleep(1.1)
+    assert shown_of(press) is None
+    assert panel.desk.watch._verifying == 1
+    await asyncio.sleep(0.5)
+    assert panel.desk.watch._verifying == 1  # by the verification alone
     await task
 
 
@@ -632,6 +649,18 @@ async def test_a_late_answer_of_a_reverse_names_its_entry(make_panel: Make) -> N
         await asyncio.sleep(15.0)
     assert outcome_of(press).verdict is Verdict.REVERSE_WORKING
     assert outcome_of(press).order_ids == ("entry-1",)
+
+
+async def test_a_late_answer_to_a_press_that_was_never_read_for_is_kept(make_panel: Make) -> None:
+    panel = make_panel()
+    late = Late()
+    press = panel.press(SIM101)
+    panel.desk.await_late(press, late.answer)
+    late.accept(panel.gateway, position())
+    await asyncio.sleep(0.01)
+    assert (press.outcome, press.closed_positions) == (None, (position(),))
+    panel.desk.begin_anew()  # and there is no proof that could begin anew
+    assert panel.gateway.renewed == 1
 
 
 async def test_waiting_for_late_answers_takes_no_reads_place(make_panel: Make) -> None:

@@ -255,3 +255,40 @@ async def test_while_one_endpoint_is_stuck_the_other_one_is_read(make_panel: Mak
     sources = [source for source, _ in gateway.reads if source in POSITION_READS]
     assert sources[:3] == [Source.POSITIONS, Source.SNAPSHOT, Source.POSITIONS]
     await panel.desk.watch.stop()
+
+
+class LateFailingGateway(FakeGateway):
+    """Reads that take long; those of `failing` then end without an answer."""
+
+    failing: frozenset[Source] = frozenset()
+
+    async def _read(self, source: Source) -> Any:
+        found = await super()._read(source)
+        if source in self.failing:
+            raise ReadFailedError(Reason(Cause.SERVER_FAILED))
+        return found
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_read_that_comes_back_after_the_end_is_no_part_of_the_press(
+    make_panel: Make, fails: bool
+) -> None:
+    for late in ({Source.POSITIONS}, {Source.ACCOUNTS}, {Source.ORDERS}):
+        gateway = LateFailingGateway(open=[position()])
+        panel = make_panel(gateway)
+        await panel.look()
+
+        def slow(each: FakeGateway, source: Source, _number: int, late: set[Source] = late) -> None:
+            if source is Source.SNAPSHOT and late != {Source.ORDERS}:
+                raise ReadFailedError(Reason(Cause.SERVER_FAILED))
+            each.latency_s = 40.0 if source in late else 0.01
+
+        gateway.before_read = slow
+        gateway.failing = frozenset(late) if fails else frozenset()
+        press = panel.press(SIM101)
+        outcome = await Flatten(panel.desk)(press)
+        rows = len(panel.journal.entries)
+        await asyncio.sleep(60.0)
+        assert len(panel.journal.entries) == rows
+        assert press.outcome is outcome
+        assert outcome.verdict is not Verdict.FLAT

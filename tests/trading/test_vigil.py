@@ -3,17 +3,18 @@
 import asyncio
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
+from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
 from crosstrade_panel.domain.snapshot import Account, Flaws, OrdersRead, Position, Source, Stamp
 from crosstrade_panel.trading.flatten import Flatten
 from crosstrade_panel.trading.ports import EntryKind, UnknownOutcomeError
-from crosstrade_panel.trading.press import Phase, Press
+from crosstrade_panel.trading.press import OpenedAgain, Phase, Press
 from crosstrade_panel.trading.vigil import Vigil
 from tests.fakes import NOON, FakeGateway, fail_reads, order, position, positions_read
 
@@ -53,6 +54,10 @@ async def until_other_than(press: Press, verdict: Verdict) -> None:
     raise AssertionError(message)
 
 
+def quiet_line(press: Press) -> OpenedAgain | None:
+    return press.opened_again
+
+
 def outcome_of(press: Press) -> Outcome:
     assert press.outcome is not None
     return press.outcome
@@ -62,10 +67,10 @@ def reads_of(panel: Any, press: Press) -> int:
     return sum(entry.kind is EntryKind.READ and entry.press_id == press.id for entry in panel.journal.entries)
 
 
-def stays(*rows: Position) -> Callable[[FakeGateway, object], Any]:
+def stays(*rows: Position, closed: list[Position] | None = None) -> Callable[[FakeGateway, object], Any]:
     def on_flatten(gateway: FakeGateway, _scope: object) -> Any:
-        closed, gateway.open = gateway.open, list(rows)
-        return gateway.receipt(closed)
+        was, gateway.open = gateway.open, list(rows)
+        return gateway.receipt(was if closed is None else closed)
 
     return on_flatten
 
@@ -242,9 +247,7 @@ async def test_what_was_left_as_asked_on_the_other_side_is_not_reopened(make_pan
     other = position(instrument="NQ 12-25", side=Side.LONG)
     panel = make_panel(FakeGateway(open=[position(), other], on_flatten=stays(other)))
     await panel.look()
-    panel.gateway.on_flatten = lambda gateway, _scope: (
-        setattr(gateway, "open", [other]) or gateway.receipt([position()])
-    )
+    panel.gateway.on_flatten = stays(other, closed=[position()])
     press = await flatten(panel, OneAccount("Sim101", side=Side.SHORT))
     assert verdict_of(press) is Verdict.FLAT
     async with panel.followed():
@@ -294,13 +297,14 @@ async def test_the_quiet_line_follows_the_size_keeps_its_time_and_is_taken_back_
         assert panel.changes == [press]
         panel.gateway.open = []
         await asyncio.sleep(1.3)
-        assert press.opened_again is not None  # one read alone does not say flat
+        assert quiet_line(press) is not None  # one read alone does not say flat
         await asyncio.sleep(5.0)
-        assert press.opened_again is None
+        assert quiet_line(press) is None
         panel.gateway.open = [LONG]
         await asyncio.sleep(5.0)
-        assert press.opened_again is not None
-        assert press.opened_again.at > since
+        line = quiet_line(press)
+        assert line is not None
+        assert line.at > since
     assert [facts["text"] for facts in panel.journal.facts(EntryKind.NOTE)] == [
         "open again, long after it was flat",
         "flat again",
@@ -472,7 +476,8 @@ async def test_an_order_placed_long_after_the_proof_is_none_of_the_presss_own(ma
         await asyncio.sleep(120.0)
         panel.gateway.open = [LONG]
         await asyncio.sleep(10.0)
-    assert (verdict_of(press), press.opened_again is None) == (Verdict.FLAT, False)
+    assert verdict_of(press) is Verdict.FLAT
+    assert press.opened_again is not None
 
 
 @pytest.mark.parametrize("working", [[order()], None])
@@ -591,6 +596,17 @@ async def test_the_fates_of_a_wide_press_change_account_by_account(make_panel: M
         {"Sim101": Verdict.FLAT, "Sim102": Verdict.FLAT, "Sim103": Verdict.FLAT},
     ]
     assert outcome_of(press).late_s is not None
+
+
+async def test_what_overfills_after_the_window_is_told_by_two_reads(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(open=[position()], on_flatten=stays(position())))
+    await panel.look()
+    press = await flatten(panel)
+    async with panel.followed():
+        panel.gateway.open = [LONG]
+        await asyncio.sleep(5.0)
+    assert verdict_of(press) is Verdict.OVERFILLED
+    assert panel.outcomes()[0] == "still_open"
 
 
 async def test_of_a_wide_press_one_account_reopens_while_another_is_still_open(make_panel: Make) -> None:
@@ -712,6 +728,7 @@ async def test_a_press_of_an_earlier_run_becomes_flat_late_by_two_reads_made_now
         await asyncio.sleep(10.0)
     told = outcome_of(press)
     assert told.verdict is Verdict.FLAT
+    assert told.late_s is not None
     assert told.late_s == pytest.approx((told.at - press.began).total_seconds())
     assert told.late_s < 110.0  # by the wall clock, as the other run's own clock is gone
 
@@ -730,14 +747,29 @@ async def test_a_press_of_an_earlier_run_stays_unknown_while_something_is_open_o
     assert verdict_of(press) is Verdict.UNKNOWN
 
 
+async def test_an_account_that_nobody_has_heard_of_since_is_not_proved_with_the_others(
+    make_panel: Make,
+) -> None:
+    panel = make_panel()
+    await panel.look()
+    press = interrupted(panel, EveryAccount())
+    press.outcome = replace(outcome_of(press), fates=(Fate("Elsewhere", Verdict.UNKNOWN),))
+    async with panel.followed():
+        await asyncio.sleep(20.0)
+    assert verdict_of(press) is Verdict.UNKNOWN
+    assert {fate.account: fate.verdict for fate in outcome_of(press).fates} == {
+        "Elsewhere": Verdict.UNKNOWN,
+        "Sim101": Verdict.FLAT,
+        "Sim102": Verdict.FLAT,
+    }
+
+
 async def test_a_wide_press_broken_off_is_not_flat_because_the_rows_it_had_seen_are(make_panel: Make) -> None:
     gone = position("Sim102")
     panel = make_panel(FakeGateway(open=[position(), gone], on_flatten=stays(position(), gone)))
     await panel.look()
     press = panel.press(EveryAccount())
-    panel.gateway.on_flatten = lambda gateway, _scope: (
-        setattr(gateway, "open", [position()]) or gateway.receipt([])
-    )
+    panel.gateway.on_flatten = stays(position(), closed=[])
     task = asyncio.create_task(Flatten(panel.desk)(press))
     await asyncio.sleep(0.1)
     task.cancel()
@@ -767,4 +799,5 @@ async def test_reads_of_the_accounts_alone_serve_the_proof_as_well(make_panel: M
             await panel.desk.watch.positions(Source.SNAPSHOT)
         await panel.desk.watch.positions(Source.POSITIONS)
     vigil.on_read(OrdersRead(Stamp(panel.clock.monotonic(), panel.clock.monotonic()), "Sim101", ()))
+    await panel.desk.watch.positions(Source.POSITIONS)
     assert verdict_of(press) is Verdict.FLAT
