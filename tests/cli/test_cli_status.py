@@ -123,15 +123,12 @@ def test_a_status_that_breaks_ends_with_5_and_no_traceback(
     run: "Run",
     server: ContractServer,
     monkeypatch: pytest.MonkeyPatch,
-    announce_log: "AnnounceLog",
     breaking: BaseException,
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise breaking
 
     monkeypatch.setattr(cli_session, "find_paths", fail)
-    if isinstance(breaking, RuntimeError):
-        announce_log("not foreseen")
     done = run("status", "--base-url", server.base_url)
     assert done.code == 5
     assert done.out.startswith(("CANNOT TELL: stopped\n", "CANNOT TELL: an error in this program"))

@@ -16,8 +16,10 @@ from crosstrade_panel.system_clock import SystemClock
 from crosstrade_panel.ui.view import Look
 from tests.contract.api import Answer, Api
 from tests.contract_server import ContractServer
+from tests.e2e import stopping
 from tests.e2e.children import reading, wait_for_story
 from tests.e2e.panel import Panel, running, until
+from tests.e2e.test_killed import STEPS, kill_at
 
 pytestmark = pytest.mark.anyio
 
@@ -135,8 +137,7 @@ async def test_a_press_left_open_before_the_clock_was_set_is_as_old_as_it_is(
     qapp: QApplication, monkeypatch: pytest.MonkeyPatch, home_of_its_own: Path
 ) -> None:
     """The boot is the same: its seconds count. After another boot there is only the time of day."""
-    from tests.e2e.test_killed import STEPS, kill_at
-
+    monkeypatch.setattr(app, "Pace", stopping.hurried)
     [step] = [each for each in STEPS if each.name == "after the exchange acted"]
     with ContractServer() as server:
         monkeypatch.setenv("XTRADE_TOKEN", server.token)

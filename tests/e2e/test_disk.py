@@ -1,4 +1,4 @@
-"""The whole program on a disk that is full, read-only, corrupt or hangs: the press goes out, and it is said."""
+"""The whole program on a disk that is full, read-only, corrupt or hangs: presses go out, and it is said."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,10 @@ def small_disk(home_of_its_own: Path) -> Iterator[Path]:
 
 def spoil(disk: Path, how: str) -> None:
     if how == "disk full":
-        with pytest.raises(OSError, match="No space left"), (disk / "filler").open("wb", buffering=0) as file:
+        with (disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(b"x" * 4096)
+        assert shutil.disk_usage(disk).free == 0
     else:
         assert run("mount", "-o", "remount,ro", str(disk))
 
@@ -151,9 +153,8 @@ async def test_a_disk_that_hangs_in_its_sync_is_said_and_keeps_no_press_waiting(
             await until(lambda: "hangs" in notes(panel), "why the journal is off")
             await panel.choose("Sim102")
             await panel.click(panel.flatten)
-            said = await panel.says("FLAT ")
-            assert "Sim102" in said
-            assert "journal late" in said
+            await until(lambda: "Sim102" in panel.banner and "proved" in panel.banner, "its outcome")
+            assert "journal late" in panel.banner
             second = panel.program._presenter.book.presses[-1]
             assert second.sent_at is not None
             assert second.sent_at - second.began_at < SOON_S
