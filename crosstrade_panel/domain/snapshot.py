@@ -70,6 +70,8 @@ ENDED = "Ended"
 # NinjaTrader's order states that end an order; in every other one, unknown ones included, it still works.
 TERMINAL_ORDER_STATES = frozenset({"filled", "cancelled", "rejected", ENDED.casefold()})
 
+_PASSING_STATES = frozenset({"initialized", "submitted", "cancelpending", "cancelsubmitted"})
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -98,9 +100,10 @@ class Order:
         return self.state is None or self.state.casefold() == "unknown"
 
     @property
-    def has_filled(self) -> bool:
-        """Whether any of it was traded."""
-        return bool(self.filled) or (self.state or "").casefold() == "filled"
+    def is_passing(self) -> bool:
+        """Whether it is about to become something else by itself: sent just now, or being cancelled."""
+        state, kind = (self.state or "").casefold(), (self.order_type or "").casefold()
+        return state in _PASSING_STATES or kind == "market"
 
 
 class Source(Enum):

@@ -131,9 +131,7 @@ class CancelProof:
         never_left = self._all_of(sent, Sent.NOT)
         if never_left is not None:
             return replace(fate, verdict=Verdict.NOT_SENT, reason=never_left)
-        if any(
-            order.order_id in ids for read in reads[-2:-1] for order in self._still_working(account, read)
-        ):
+        if any(ids & self._ids_working(account, read) for read in reads[-2:-1]):
             return fate
         doubt = next((reason for how, reason in sent if how is Sent.DOUBTFUL), None)
         if doubt is not None:

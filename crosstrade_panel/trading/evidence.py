@@ -112,6 +112,9 @@ class Judgement:
     proved_at: float | None = None
     elsewhere_open: int | None = None
     orders_checked: tuple[int, int] = (0, 0)
+    opened_at: float | None = None
+    """When something was first read as open where it had been proved flat: `flat_since`."""
+    flat_since: float | None = None
     scope_reason: Reason | None = None
     """Why the scope as a whole is not proved, where no single account is to blame."""
 

@@ -1,6 +1,6 @@
 """Whether a flatten did what was asked: product section 3, as one pure judgement over the reads."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from crosstrade_panel.domain.names import fold, is_alias, may_be_same_instrument
@@ -61,6 +61,7 @@ class _Account:
     watched: frozenset[Pair] = frozenset()
     opposite: dict[int, tuple[Look, Claim]] = field(default_factory=dict)
     near: dict[str, bool] = field(default_factory=dict)
+    flat_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class _Finding:
     wants_orders: bool = False
     has_orders: bool = False
     needs_orders: bool = False
+    opened_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,10 @@ class FlattenProof:
             elsewhere_open=self._elsewhere(accounts),
             orders_checked=(sum(finding.has_orders for finding in needing), len(needing)),
             scope_reason=reason,
+            opened_at=min((each.opened_at for each in findings if each.opened_at is not None), default=None),
+            flat_since=max(
+                (each.flat_since for each in accounts if each.flat_since is not None), default=None
+            ),
         )
 
     # -- what is known ---
@@ -311,7 +317,25 @@ class FlattenProof:
             return self._proved(account, clear, proof, final=final)
         if clear or last_blocked is None:
             return self._unread(account, looks, clear, proof, final=final)
+        if account.flat_since is not None:
+            return self._reopened(account, looks, account.flat_since, final=final)
         return self._open(account, looks, last_blocked, final=final)
+
+    def _reopened(self, account: _Account, looks: list[Look], since: float, *, final: bool) -> _Finding:
+        """Something is open where two reads had shown nothing: the word for that needs two reads as well."""
+        later = [look for look in looks if look.is_clean and look.stamp.sent_at > since]
+        run, confirmed = agreeing(
+            (look, frozenset((row.pair, row.side) for row in look.blocking)) for look in later
+        )
+        rows = (later or looks)[-1].blocking
+        if confirmed is not None:
+            fate = Fate(account.name, Verdict.REOPENED, still_open=rows)
+            return _Finding(fate, pending=False, opened_at=run[0].stamp.answered_at)
+        if final:
+            verdict, reason = self._unproved(Verdict.NOT_PROVED, Reason(Cause.READS_DISAGREE))
+            return _Finding(Fate(account.name, verdict, still_open=rows, reason=reason), pending=False)
+        fate = Fate(account.name, Verdict.STILL_OPEN, still_open=rows)
+        return _Finding(fate, pending=True, bad_news_at=run[0].stamp.answered_at if run else None)
 
     def _never_there(self, account: _Account, looks: list[Look]) -> Fate | None:
         """The fate of an account that was never connected and never held anything: named, no more."""
@@ -336,6 +360,7 @@ class FlattenProof:
             fate = Fate(account.name, verdict, reason=reason)
             # A listing may be behind and right itself; a name that says too little stays so.
             return _Finding(fate, pending=not final and reason.cause is not Cause.ALIAS, proof=proof)
+        account.flat_since = clear[-1].stamp.answered_at
         if self._was_nothing_open(account):
             return _Finding(Fate(account.name, Verdict.NOTHING_OPEN), pending=False, proof=proof)
         orders = self.evidence.orders_since(account.name, clear[0].stamp.sent_at)
@@ -344,11 +369,12 @@ class FlattenProof:
             return _Finding(fate, pending=not final, proof=proof, wants_orders=not final, needs_orders=True)
         working = tuple(order for order in orders.orders if self._is_left_working(account, order))
         if working:
+            goes_on = not final and not self._work_on(account, clear[0].stamp.sent_at, working)
             return _Finding(
                 Fate(account.name, Verdict.ORDERS_WORKING, working_orders=working),
-                pending=not final,
+                pending=goes_on,
                 proof=proof,
-                wants_orders=not final,
+                wants_orders=goes_on,
                 has_orders=True,
                 needs_orders=True,
             )
@@ -364,6 +390,18 @@ class FlattenProof:
             )
         return _Finding(
             Fate(account.name, Verdict.FLAT), pending=False, proof=proof, has_orders=True, needs_orders=True
+        )
+
+    def _work_on(self, account: _Account, since: float, working: tuple[Order, ...]) -> bool:
+        """Whether these orders are there to stay: listed alike by two reads, and none is on its way out."""
+        if any(order.is_passing for order in working):
+            return False
+        reads = [read for read in self.evidence.orders.get(account.key, ()) if read.stamp.sent_at >= since]
+        ids = {order.order_id for order in working}
+        return any(
+            read.stamp.answered_at + self.case.gap_s <= reads[-1].stamp.sent_at
+            and {order.order_id for order in read.orders if self._is_left_working(account, order)} == ids
+            for read in reads
         )
 
     def _was_read_after_its_orders(self, account: _Account, clear: list[Look]) -> bool:
@@ -504,3 +542,7 @@ class FlattenProof:
             return Verdict.STILL_OPEN, None
         cause = Cause.READS_DISAGREE if any(is_opposite) else Cause.OTHER_SIDE
         return self._unproved(Verdict.NOT_PROVED, Reason(cause))
+
+
+def _least(times: Iterable[float | None]) -> float | None:
+    return min((at for at in times if at is not None), default=None)

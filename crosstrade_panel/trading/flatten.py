@@ -1,6 +1,7 @@
 """Flatten: write down, send once, and tell only what was proved."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Iterator
 
@@ -87,12 +88,11 @@ class Flatten:
 
     @staticmethod
     async def _is_stopped_within(press: Press, pause_s: float) -> bool:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await press.stop.wait()
-        except TimeoutError:
-            return press.stop.is_set()  # in the very moment in which the pause ended
-        return True
+        # Not by which of the two ended it: both may in the same moment.
+        return press.stop.is_set()
 
     async def _send_over_any_way(self, press: Press, numbers: Iterator[int]) -> Receipt:
         """Send it; what provably never left goes out once more over each other way."""
@@ -158,9 +158,14 @@ class Flatten:
             return desk.refused_late(Outcome(verdict, desk.clock.now(), judgement.fates), press.late_reason)
         # Where one account keeps the others from a good end, the press ended when the reading did.
         proved_at = judgement.proved_at if verdict in PROVED else None
+        has_opened = verdict is Verdict.REOPENED
+        told_at = judgement.opened_at if has_opened else proved_at
         return Outcome(
             verdict,
-            desk.clock.now() if proved_at is None else desk.wall_time(proved_at),
+            desk.clock.now() if told_at is None else desk.wall_time(told_at),
+            flat_at=desk.wall_time(judgement.flat_since)
+            if has_opened and judgement.flat_since is not None
+            else None,
             fates=judgement.fates,
             reason=reason,
             warning="" if case.receipt is None else case.receipt.warning,

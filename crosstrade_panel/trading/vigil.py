@@ -262,7 +262,8 @@ class Vigil:
 
     def _is_answered_late_and_read(self, press: Press, proof: FlattenProof, before: Outcome) -> bool:
         """Whether an answer came late and was followed by reads for a whole window: no doubt is left."""
-        if before.verdict is not Verdict.UNKNOWN or proof.case.doubt is not None:
+        is_unknown = any(fate.verdict is Verdict.UNKNOWN for fate in before.fates)
+        if not is_unknown or proof.case.doubt is not None:
             return False
         answered_at = press.began_at if press.answered_at is None else press.answered_at
         return self._desk.clock.monotonic() >= answered_at + self._desk.pace.window_s

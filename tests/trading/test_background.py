@@ -127,6 +127,14 @@ async def test_orders_that_fail_are_told_to_who_follows_and_asked_for_again_in_t
     assert {read.source for read in failed} == {Source.ORDERS}
 
 
+async def test_orders_are_asked_for_also_while_no_positions_can_be_read(make_panel: Make) -> None:
+    gateway = AskedGateway(before_read=fail_reads(Source.SNAPSHOT, Source.POSITIONS))
+    panel = make_panel(gateway)
+    await panel.desk.watch.list_accounts()
+    await run_for(panel, 20.0)
+    assert set(gateway.asked) == {"Sim101", "Sim102"}
+
+
 async def test_the_newest_clean_orders_are_kept_for_each_account(make_panel: Make) -> None:
     gateway = FakeGateway(working={"Sim101": [order()]}, latency_s=3.0)
     watch = make_panel(gateway).desk.watch

@@ -402,13 +402,14 @@ async def test_a_mistake_in_one_request_does_not_let_the_others_go_on_behind_the
     panel = await listed(make_panel, ONE, OTHER)
     ended: list[float] = []
 
-    def on_cancel(gateway: FakeGateway, account: str, *_: object) -> Any:
+    async def cancel_order(account: str, _order_id: str) -> Any:
         if account == "Sim101":
             raise KeyError(account)
-        ended.append(gateway.now())
-        return gateway.receipt(None)
+        await asyncio.sleep(1.0)
+        ended.append(panel.clock.monotonic())
+        return panel.gateway.receipt(None)
 
-    panel.gateway.on_cancel = on_cancel
+    panel.gateway.cancel_order = cancel_order
     press = panel.cancel_press(ONE, OTHER)
     outcome = await Cancel(panel.desk)(press)
     assert (outcome.verdict, outcome.reason) == (Verdict.UNKNOWN, Reason(Cause.INTERNAL))

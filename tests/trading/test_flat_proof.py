@@ -589,3 +589,10 @@ def test_judging_a_hundred_accounts_again_asks_no_row_twice(monkeypatch: pytest.
     made.evidence.add_positions(snapshot(1.3, *rows[:24], listed=tuple(Account(name) for name in names)))
     made.judge(final=False)
     assert asked == 24
+
+
+def test_reads_that_overlap_their_neighbours_confirm_what_the_first_of_them_showed() -> None:
+    slow = [positions_read(at, LONG, took_s=2.0) for at in (0.5, 1.7, 2.9)]
+    for count, verdict in ((1, Verdict.STILL_OPEN), (2, Verdict.STILL_OPEN), (3, Verdict.OVERFILLED)):
+        judgement = proof(case(SIM101, SHORT), *slow[:count]).judge(final=False)
+        assert judgement.fates[0].verdict is verdict

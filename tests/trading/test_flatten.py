@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,13 @@ from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
 from crosstrade_panel.domain.snapshot import Account, Position, Source
 from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.trading.flatten import Flatten
-from crosstrade_panel.trading.ports import EntryKind, NotSentError, RefusedError, UnknownOutcomeError
+from crosstrade_panel.trading.ports import (
+    EntryKind,
+    NotSentError,
+    Receipt,
+    RefusedError,
+    UnknownOutcomeError,
+)
 from crosstrade_panel.trading.press import Phase
 from tests.fakes import NOON, FakeGateway, MemoryJournal, VirtualTimeLoop, fail_reads, order, position
 
@@ -152,7 +159,9 @@ async def test_what_no_other_link_could_do_better_is_not_tried_again(make_panel:
     assert len(panel.gateway.sent) == 1
 
 
-async def test_a_second_attempt_that_arrives_is_verified_like_any_other(make_panel: Make) -> None:
+async def test_a_second_attempt_that_arrives_is_verified_like_any_other(
+    make_panel: Make,
+) -> None:
     def once(gateway: FakeGateway, _scope: object) -> Any:
         if len(gateway.sent) == 1:
             raise NotSentError(Reason(Cause.CONNECT_FAILED), may_try_elsewhere=True)
@@ -176,7 +185,9 @@ async def test_a_refusal_is_told_with_what_is_open_all_the_same(make_panel: Make
     assert len(panel.gateway.sent) == 1
 
 
-async def test_a_refusal_is_not_kept_back_by_reads_that_fail_or_are_stuck(make_panel: Make) -> None:
+async def test_a_refusal_is_not_kept_back_by_reads_that_fail_or_are_stuck(
+    make_panel: Make,
+) -> None:
     error = RefusedError(Reason(Cause.TOKEN_REFUSED, "", 401), sent_at=1000.0, answered_at=1000.01)
     failing = make_panel(FakeGateway(on_flatten=raising(error), before_read=fail_reads(*Source)))
     outcome = await flatten(failing, OneAccount("Sim101"))
@@ -239,7 +250,9 @@ async def test_no_position_where_one_was_read_before_is_flat_and_its_orders_are_
     assert outcome.verdict is Verdict.ORDERS_WORKING
 
 
-async def test_cancelled_orders_without_a_closed_position_are_not_nothing_open(make_panel: Make) -> None:
+async def test_cancelled_orders_without_a_closed_position_are_not_nothing_open(
+    make_panel: Make,
+) -> None:
     gateway = FakeGateway(working={"Sim101": [order()]})
     gateway.on_flatten = lambda each, _: each.receipt([], ("id-1",))
     panel = make_panel(gateway)
@@ -335,7 +348,9 @@ async def test_the_opposite_side_by_two_reads_is_overfilled_and_told_at_once(
     assert (await flatten(again, scope)).verdict is Verdict.OVERFILLED
 
 
-async def test_a_row_closed_outside_the_scope_is_closed_more_than_asked(make_panel: Make) -> None:
+async def test_a_row_closed_outside_the_scope_is_closed_more_than_asked(
+    make_panel: Make,
+) -> None:
     panel = make_panel(FakeGateway(open=[position(), position(instrument="NQ 12-25")]))
     outcome = await flatten(panel, OneAccount("Sim101", "MES 12-25"))
     assert outcome.verdict is Verdict.CLOSED_MORE_THAN_ASKED
@@ -365,7 +380,9 @@ async def test_everything_with_an_empty_listing_cannot_be_told(make_panel: Make)
     assert (outcome.verdict, outcome.reason) == (Verdict.CANNOT_TELL, Reason(Cause.NOTHING_LISTED))
 
 
-async def test_everything_where_no_account_was_ever_connected_cannot_be_told(make_panel: Make) -> None:
+async def test_everything_where_no_account_was_ever_connected_cannot_be_told(
+    make_panel: Make,
+) -> None:
     panel = make_panel(FakeGateway(accounts_listed=[Account("Old", connected=False)]))
     await panel.look()
     outcome = await flatten(panel, EveryAccount())
@@ -403,7 +420,9 @@ async def test_where_no_listing_answers_at_all_nobody_can_tell(make_panel: Make)
 # -- times ---
 
 
-async def test_a_fill_in_the_last_second_of_the_window_is_still_proved(make_panel: Make) -> None:
+async def test_a_fill_in_the_last_second_of_the_window_is_still_proved(
+    make_panel: Make,
+) -> None:
     panel = make_panel(FakeGateway(open=[position()], on_flatten=closing_at(9.0)))
     began = panel.clock.monotonic()
     outcome = await flatten(panel, OneAccount("Sim101"))
@@ -449,7 +468,9 @@ async def test_the_entry_of_a_reverse_that_comes_late_is_found(make_panel: Make)
     assert (await flatten(panel, OneAccount("Sim101"))).verdict is Verdict.OVERFILLED
 
 
-async def test_the_servers_own_time_counts_once_also_between_the_watch_and_a_press(make_panel: Make) -> None:
+async def test_the_servers_own_time_counts_once_also_between_the_watch_and_a_press(
+    make_panel: Make,
+) -> None:
     gateway = FakeGateway(open=[position()], epoch=lambda _source, _number: 5)
     panel = make_panel(gateway)
     await panel.look()
@@ -524,7 +545,9 @@ async def test_a_press_cancelled_before_sending_is_not_sent(make_panel: Make) ->
     assert not panel.gateway.sent
 
 
-async def test_a_press_cancelled_while_verifying_is_unknown_and_keeps_what_was_read(make_panel: Make) -> None:
+async def test_a_press_cancelled_while_verifying_is_unknown_and_keeps_what_was_read(
+    make_panel: Make,
+) -> None:
     rows = (position(), position("Sim102", "ES 12-25"))
     panel = make_panel(FakeGateway(open=list(rows), on_flatten=leaving(*rows)))
     press = panel.press(EveryAccount())
@@ -558,7 +581,9 @@ async def test_nothing_is_said_to_be_shown_before_the_first_read(make_panel: Mak
 # -- the journal ---
 
 
-async def test_a_press_waits_twenty_milliseconds_for_a_hanging_journal_and_is_sent(make_panel: Make) -> None:
+async def test_a_press_waits_twenty_milliseconds_for_a_hanging_journal_and_is_sent(
+    make_panel: Make,
+) -> None:
     panel = make_panel(FakeGateway(open=[position()]), journal=MemoryJournal(None))
     press = panel.press(OneAccount("Sim101"))
     outcome = await Flatten(panel.desk)(press)
@@ -602,7 +627,9 @@ async def test_no_journal_however_broken_stops_a_press(make_panel: Make, end: st
     assert press.notes == ["journal off"]
 
 
-def test_a_journal_that_answers_after_the_loop_is_gone_troubles_nobody(make_panel: Make) -> None:
+def test_a_journal_that_answers_after_the_loop_is_gone_troubles_nobody(
+    make_panel: Make,
+) -> None:
     journal = MemoryJournal(None)
 
     async def run() -> None:
@@ -652,9 +679,94 @@ async def test_a_press_spends_from_the_budget_and_never_waits_for_it(make_panel:
     assert (await task).verdict in {Verdict.FLAT, Verdict.NOT_PROVED}
 
 
-async def test_the_record_knows_the_journals_problem_and_notes_an_acknowledgement(make_panel: Make) -> None:
+async def test_the_record_knows_the_journals_problem_and_notes_an_acknowledgement(
+    make_panel: Make,
+) -> None:
     panel = make_panel(journal=MemoryJournal())
     panel.journal.problem = "disk full"
     assert panel.desk.record.problem == "disk full"
     panel.desk.record.acknowledged(panel.press(OneAccount("Sim101")))
     assert panel.journal.kinds() == [EntryKind.ACKNOWLEDGED]
+
+
+async def test_what_opens_again_while_its_orders_are_still_looked_at_is_reopened(
+    make_panel: Make,
+) -> None:
+    def leave_order(gateway: FakeGateway, _scope: Scope) -> Receipt:
+        closed, gateway.open = gateway.open, []
+        gateway.working = {"Sim101": [replace(order(), state="CancelPending")]}
+        return gateway.receipt(closed)
+
+    gateway = FakeGateway(open=[position()], on_flatten=leave_order)
+    panel = make_panel(gateway)
+    await panel.look()
+    press = panel.press(OneAccount("Sim101"))
+    flattening = asyncio.create_task(Flatten(panel.desk)(press))
+    await asyncio.sleep(3.0)
+    assert press.interim is Verdict.ORDERS_WORKING
+    gateway.open = [position(side=Side.LONG, quantity=1)]
+    outcome = await flattening
+    assert outcome.verdict is Verdict.REOPENED
+    assert outcome.fates[0].still_open == (position(side=Side.LONG, quantity=1),)
+    assert outcome.flat_at is not None
+    assert (
+        1 < (outcome.flat_at - press.began).total_seconds() < 3 < (outcome.at - press.began).total_seconds()
+    )
+
+
+async def test_orders_that_work_on_are_told_as_soon_as_two_reads_list_them(
+    make_panel: Make,
+) -> None:
+    def leave_order(gateway: FakeGateway, _scope: Scope) -> Receipt:
+        closed, gateway.open = gateway.open, []
+        gateway.working = {"Sim101": [order()]}
+        return gateway.receipt(closed)
+
+    gateway = FakeGateway(open=[position()], on_flatten=leave_order)
+    panel = make_panel(gateway)
+    await panel.look()
+    outcome = await Flatten(panel.desk)(panel.press(OneAccount("Sim101")))
+    assert outcome.verdict is Verdict.ORDERS_WORKING
+    assert panel.clock.monotonic() - 1000 < 3
+
+
+@pytest.mark.parametrize("passing", [{"state": "CancelPending"}, {"order_type": "Market"}])
+async def test_orders_that_are_on_their_way_out_are_waited_for(
+    make_panel: Make, passing: dict[str, str]
+) -> None:
+    def leave_order(gateway: FakeGateway, _scope: Scope) -> Receipt:
+        closed, gateway.open = gateway.open, []
+        gateway.working = {"Sim101": [replace(order(), **passing)]}
+        return gateway.receipt(closed)
+
+    gateway = FakeGateway(open=[position()], on_flatten=leave_order)
+    panel = make_panel(gateway)
+    await panel.look()
+    flattening = asyncio.create_task(Flatten(panel.desk)(panel.press(OneAccount("Sim101"))))
+    await asyncio.sleep(4.0)
+    assert not flattening.done()
+    gateway.working = {}
+    assert (await flattening).verdict is Verdict.FLAT
+
+
+async def test_an_order_that_is_gone_from_the_list_may_have_filled_so_the_positions_are_read_again(
+    make_panel: Make,
+) -> None:
+    opened = [position(side=Side.LONG, quantity=1)]
+
+    def fill(gateway: FakeGateway, source: Source, _number: int) -> None:
+        # Filled just before its account's orders are read: no read of the positions has seen it.
+        if source is Source.ORDERS and len(positions_read_by(gateway)) >= 2:
+            gateway.working, gateway.open = {}, opened
+
+    gateway = FakeGateway(open=[position()], before_read=fill)
+    gateway.working = {"Sim101": [replace(order(), state="CancelPending")]}
+    panel = make_panel(gateway)
+    await panel.look()
+    gateway.reads.clear()
+    outcome = await Flatten(panel.desk)(panel.press(OneAccount("Sim101")))
+    assert outcome.verdict is Verdict.REOPENED
+
+
+def positions_read_by(gateway: FakeGateway) -> list[Source]:
+    return [source for source, _ in gateway.reads if source is not Source.ORDERS]

@@ -222,6 +222,18 @@ async def test_a_reverse_answered_too_many_requests_is_refused_and_never_tried_a
     assert panel.desk.watch.budget.wait_s(panel.clock.monotonic(), -100.0) > 1.5
 
 
+async def test_what_is_forbidden_between_the_intent_and_the_sending_is_not_sent(make_panel: Make) -> None:
+    panel = make_panel()
+
+    async def forbid(_desk: object, _press: Press, _written: object) -> None:
+        raise NotSentError(Reason(Cause.LOCKED))
+
+    desk = dataclasses.replace(panel.desk, after_intent=forbid)
+    outcome = await Flatten(desk)(panel.press(SIM101))
+    assert (outcome.verdict, outcome.reason) == (Verdict.NOT_SENT, Reason(Cause.LOCKED))
+    assert panel.gateway.sent == []
+
+
 # -- ways ---
 
 STREAM_FIRST = (Way.STREAM, Way.REST, Way.STREAM)
