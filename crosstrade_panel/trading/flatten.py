@@ -1,7 +1,6 @@
 """Flatten: write down, send once, and tell only what was proved."""
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Iterator
 
@@ -17,6 +16,8 @@ _MOST_REPEATS = 5
 PROVED = frozenset(
     {Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.ORDERS_WORKING}
 )
+
+_WORSE_THAN_A_REFUSAL = frozenset({Verdict.OVERFILLED, Verdict.CLOSED_MORE_THAN_ASKED, Verdict.REOPENED})
 
 
 class Flatten:
@@ -88,9 +89,11 @@ class Flatten:
 
     @staticmethod
     async def _is_stopped_within(press: Press, pause_s: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause_s):
-                await press.stop.wait()
+        stopped = asyncio.ensure_future(press.stop.wait())
+        try:
+            await asyncio.wait({stopped}, timeout=pause_s)
+        finally:
+            stopped.cancel()
         # Not by which of the two ended it: both may in the same moment.
         return press.stop.is_set()
 
@@ -154,7 +157,7 @@ class Flatten:
         judgement = await desk.verify(press, proof, until=until)
         case = proof.case  # a late answer may have ended the doubt
         verdict, reason = headline_of(case, judgement)
-        if press.late_reason is not None and verdict not in PROVED:
+        if press.late_reason is not None and verdict not in PROVED | _WORSE_THAN_A_REFUSAL:
             return desk.refused_late(Outcome(verdict, desk.clock.now(), judgement.fates), press.late_reason)
         # Where one account keeps the others from a good end, the press ended when the reading did.
         proved_at = judgement.proved_at if verdict in PROVED else None

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -61,12 +60,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.setattr(cli_session, "KeyringStore", EmptyStore)
     level = logging.getLogger().level
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    handlers = {number: signal.getsignal(number) for number in numbers}
     yield tmp_path / "home"
     logging.getLogger().setLevel(level)
-    for number, handler in handlers.items():  # after a press the program hears none until it ends
-        signal.signal(number, handler)
 
 
 @pytest.fixture
