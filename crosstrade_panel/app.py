@@ -5,24 +5,32 @@ import logging
 import os
 import sys
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from PySide6.QtCore import QByteArray, QSettings, QTimer
+from PySide6.QtCore import QSettings, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from crosstrade_panel import __version__, cli_texts, texts
+from crosstrade_panel.archive import Archive
 from crosstrade_panel.crosstrade.address import BaseUrl
+from crosstrade_panel.desktop import identity
+from crosstrade_panel.desktop.placement import Placement
+from crosstrade_panel.desktop.silent_panel import SilentPanelCard
 from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
 from crosstrade_panel.domain.secret import Secret
 from crosstrade_panel.domain.snapshot import Order
 from crosstrade_panel.domain.ticket import ReverseTicket
-from crosstrade_panel.elsewhere import presses_of
+from crosstrade_panel.elsewhere import last_write, presses_of
+from crosstrade_panel.hearsay import Hearsay
+from crosstrade_panel.manners import Manners, follow_login_setting
+from crosstrade_panel.preferences import Preferences
 from crosstrade_panel.runtime import TaskSupervisor, in_thread, install_crash_hooks, run
 from crosstrade_panel.server_choice import (
     AddressProblem,
@@ -34,6 +42,7 @@ from crosstrade_panel.server_choice import (
     proxy_for,
 )
 from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, StoreProblem, read_token
+from crosstrade_panel.storage.instance import Instance, Other, claim
 from crosstrade_panel.storage.journal_file import JournalFileError
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.log import Redactor, end_log, start_log
@@ -44,16 +53,15 @@ from crosstrade_panel.system_clock import SystemClock
 from crosstrade_panel.trading.budget import Budget
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.pace import Pace
-from crosstrade_panel.trading.ports import CredentialError, NotSentError
+from crosstrade_panel.trading.ports import CredentialError, NotSentError, ReadFailedError
 from crosstrade_panel.trading.press import Phase, Press, PressBook
 from crosstrade_panel.trading.record import Record
 from crosstrade_panel.trading.vigil import Vigil
 from crosstrade_panel.trading.watch import Watch
-from crosstrade_panel.ui.describe import tone_of
 from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.presenter import Presenter
 from crosstrade_panel.ui.press_button import Environment
-from crosstrade_panel.ui.view import DrillChoice, JournalRow, PanelView, PracticeView, Tone
+from crosstrade_panel.ui.view import DrillChoice, PanelView, PracticeView
 from crosstrade_panel.wakefulness import Wakefulness
 
 if TYPE_CHECKING:
@@ -66,38 +74,94 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _REFRESH_MS = 200
-_JOURNAL_ROWS = 200
 _JOURNAL_WAIT_S = 5.0
 _ELSEWHERE_S = 0.2
+_LOOK_ANYWAY_S = 1.0
 _ASK_AFTER_S = 1.0
 _GOODBYE_S = 2.0
 _LONG_AGO_S = 3600.0
 
 
-def run_window(*, practice: bool, base_url: str | None) -> int:
-    """Open the window and stay until it is closed; the exit code."""
-    app = QApplication(sys.argv[:1])
+def run_window(
+    *,
+    practice: bool,
+    base_url: str | None,
+    claimed: Instance | Other | None = None,
+    qt_arguments: Sequence[str] = (),
+) -> int:
+    """Open the window and stay until it is closed; the exit code.
+
+    `claimed`: what came of asking to be the only panel. Where the other one is silent, the trader is asked
+    first. None: nobody asked.
+    """
+    identity.name_process()
+    app = QApplication([*sys.argv[:1], *qt_arguments])
     app.setApplicationName("CrossTrade Panel")
     app.setApplicationVersion(__version__)
-    app.setDesktopFileName("crosstrade-panel")
+    app.setDesktopFileName(identity.DESKTOP_FILE)
     app.setStyle("Fusion")
     paths = find_paths()
     redact = Redactor()
-    log = start_log(paths.log_of("panel"), redact)
+    is_second = claimed is Other.SILENT
+    log = start_log(paths.log_of("panel-2" if is_second else "panel"), redact)
     install_crash_hooks()
-    try:
-        program = Program(app, paths, redact, practice=practice, base_url=base_url)
+
+    def make(instance: Instance | None) -> Program:
+        program = Program(app, paths, redact, practice=practice, base_url=base_url, instance=instance)
         program.show()
-        return run(app, program.main)
+        return program
+
+    async def ask_first() -> int:
+        instance = await _ask_for_another(paths)
+        return 0 if instance is None else await make(instance).main()
+
+    try:
+        if is_second:
+            return run(app, ask_first)
+        instance = claimed if isinstance(claimed, Instance) else None
+        return run(app, make(instance).main)
     finally:
+        if isinstance(claimed, Instance):
+            claimed.close()
         end_log(log)
+
+
+async def _ask_for_another(paths: Paths) -> Instance | None:
+    """Say that a panel runs and does not answer; another one where it is wanted, else None."""
+    words = f"{texts.PANEL_SILENT}\n\n{texts.PANEL_SILENT_MORE}"
+    card = SilentPanelCard("CrossTrade Panel", words, texts.START_ANOTHER, texts.QUIT)
+    answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def decide(*, is_wanted: bool) -> None:
+        if not answer.done():
+            answer.set_result(is_wanted)
+
+    card.another_requested.connect(lambda: decide(is_wanted=True))
+    card.quit_requested.connect(lambda: decide(is_wanted=False))
+    card.show()
+    try:
+        if not await answer:
+            return None
+    finally:
+        card.hide()
+        card.deleteLater()
+    # The other one may have died meanwhile: then this is the panel that others find.
+    claimed = await in_thread("claim", lambda: claim(paths.data, patience_s=0.0))
+    return claimed if isinstance(claimed, Instance) else Instance(None, None)
 
 
 class Program:
     """One run of the window."""
 
     def __init__(
-        self, app: QApplication, paths: Paths, redact: Redactor, *, practice: bool, base_url: str | None
+        self,
+        app: QApplication,
+        paths: Paths,
+        redact: Redactor,
+        *,
+        practice: bool,
+        base_url: str | None,
+        instance: Instance | None = None,
     ) -> None:
         """Make what the first paint needs, and nothing that could make it wait."""
         self._app = app
@@ -106,16 +170,22 @@ class Program:
         self._practice = practice
         self._base_url = base_url
         self._settings_file = SettingsFile(paths.settings)
-        loaded = self._settings_file.load()
-        self._settings: Settings = loaded.settings
-        for note in loaded.notes:
-            _log.warning("settings: %s %s %s", note.kind.value, note.name, note.detail)
         self._clock = SystemClock()
+        self._supervisor = TaskSupervisor(self._on_task_broke)
+        self._store = KeyringStore()
+        self._preferences = Preferences(
+            self._settings_file,
+            self._store,
+            self._supervisor,
+            base_url=base_url,
+            on_change=self._on_settings_changed,
+            test_token=self._test_token,
+            use_token=self._use_token,
+        )
         self._pace = replace(
             Pace(), hold_wide_s=self._settings.hold_wide_s, hold_narrow_s=self._settings.hold_narrow_s
         )
         self._window = MainWindow(Environment(clock=self._clock.monotonic), theme_choice=self._settings.theme)
-        self._supervisor = TaskSupervisor(self._on_task_broke)
         self._presenter = Presenter(
             self._clock,
             self._pace,
@@ -126,7 +196,6 @@ class Program:
             reverse_ended=self._window.reverse_done,
             account_committed=self._remember_account,
         )
-        self._store = KeyringStore()
         self._closed = asyncio.Event()
         self._is_connecting = False
         self._is_leaving = False
@@ -134,16 +203,23 @@ class Program:
         self._stream: StreamSwitch | None = None
         self._exchange: PracticeExchange | None = None
         self._journal: SqliteJournal
+        self._archive: Archive | None = None
         self._refresh = QTimer()
         self._watching: list[asyncio.Task[None] | None] = []
         self._geometry = QSettings(str(paths.config / "window.ini"), QSettings.Format.IniFormat)
+        self._placement = Placement(self._window, self._geometry)
+        self._manners = Manners(self._window, instance, self._on_look)
+        self._hearsay: Hearsay | None = None
+        self._watch: Watch | None = None
         self._wire()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._preferences.settings
 
     def show(self) -> None:
         """Paint the window before anything else is loaded."""
-        geometry = self._geometry.value("geometry")
-        if isinstance(geometry, QByteArray):
-            self._window.restoreGeometry(geometry)
+        self._placement.restore()
         self._window.set_pinned(self._settings.always_on_top)
         self._presenter.refresh()
         self._window.show()
@@ -163,17 +239,24 @@ class Program:
             on_problem=on_problem,
             redact=self._redact,
         )
+        self._hearsay = Hearsay(self._journal.recent, self._clock)
+        self._open_archive()
         self._refresh.start(_REFRESH_MS)
+        self._manners.begin()
+        if QGuiApplication.platformName().startswith("wayland"):
+            self._presenter.say(texts.ON_WAYLAND)
+        self._follow_login_setting(wanted=self._settings.start_at_login)
         self._supervisor.start("begin", self._begin())
         try:
             await self._closed.wait()
         finally:
             self._is_leaving = True
+            self._manners.end()
             self._refresh.stop()
             with suppress(OSError):  # Qt would make it as wide as the umask lets it
                 make_private_folder(self._paths.config)
                 make_private_file(self._paths.config / "window.ini")
-            self._geometry.setValue("geometry", self._window.saveGeometry())
+            self._placement.keep()
             self._window.hide()
             await self._leave()
         return 0
@@ -192,7 +275,7 @@ class Program:
         if choice.base_url is None or choice.token is None:
             self._presenter.ask_for_token(_problem_text(choice))
             await self._show_interrupted(is_practice=False)
-            await self._show_journal()
+            self._show_journal()
             return
         self._is_connecting = True
         await self._connect(choice, choice.base_url, choice.token.secret)
@@ -248,7 +331,7 @@ class Program:
         await self._disconnect()
         book = presenter.new_book() if self._gateway is None else presenter.book
         self._gateway = gateway
-        watch = Watch(gateway, self._clock, Budget(self._clock.monotonic()), self._pace)
+        watch = self._watch = Watch(gateway, self._clock, Budget(self._clock.monotonic()), self._pace)
         desk = Desk(
             gateway=gateway,
             watch=watch,
@@ -269,6 +352,7 @@ class Program:
         self._watching = [
             self._supervisor.start("watch", watch.run()),
             self._supervisor.start("elsewhere", self._watch_elsewhere(gateway.origin)),
+            self._supervisor.start("hearsay", self._listen(gateway.origin, watch)),
             self._supervisor.start("sleep", awake.run()),
         ]
 
@@ -294,7 +378,7 @@ class Program:
         if self._settings.use_stream:
             self._on_stream(wanted=True)
         await self._show_interrupted(is_practice=is_practice)
-        await self._show_journal()
+        self._show_journal()
 
     def _wake_up(self, desk: Desk) -> None:
         """The machine slept: no gesture goes on, the links are made anew, and all proof starts again."""
@@ -351,6 +435,18 @@ class Program:
         window.practice_requested.connect(self._on_practice)
         window.pin_toggled.connect(lambda pinned: self._save({"always_on_top": pinned}))
         window.theme_chosen.connect(lambda theme: self._save({"theme": theme}))
+        window.fallback_toggled.connect(presenter.on_fallback_toggled)
+        window.broker_edited.connect(self._on_broker_edited)
+        window.web_requested.connect(self._on_web)
+        window.settings_looked_at.connect(self._preferences.look)
+        form = window.settings
+        form.check = self._preferences.check
+        form.setting_changed.connect(self._preferences.change)
+        form.nickname_changed.connect(self._preferences.call)
+        form.token_offered.connect(self._on_token_offered)
+        form.token_removal_requested.connect(self._preferences.remove)
+        self._preferences.show_on(form)
+        self._on_settings_changed(frozenset({"mask_names", "nicknames", "broker_phone"}))
         window.close_requested.connect(self._on_close)
         self._refresh.timeout.connect(self._look_around)
         # The end of a session asks nobody: what is on its way is in the journal.
@@ -361,10 +457,11 @@ class Program:
         if self._stream is not None:
             self._presenter.know_stream(*self._stream.view())
         self._presenter.refresh()
+        if self._window.settings.isVisible():
+            self._preferences.know_accounts(self._presenter.account_choices)
 
     def _on_stream_toggled(self, wanted: bool) -> None:  # noqa: FBT001 - a signal's argument
         self._save({"use_stream": wanted})
-        self._on_stream(wanted=wanted)
 
     def _on_stream(self, *, wanted: bool) -> None:
         if self._stream is not None:
@@ -390,6 +487,8 @@ class Program:
     def _show_panel(self, view: PanelView) -> None:
         if not self._is_leaving:
             self._window.show_panel(view)
+            presses = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
+            self._manners.show_state(presses, self._watch)
 
     def _on_close(self) -> None:
         if self._presenter.may_close():
@@ -428,6 +527,7 @@ class Program:
         try:
             await in_thread("keyring", lambda: self._store.save(origin, token.reveal()))
         except CredentialError:
+            self._preferences.note_session_only(origin)
             self._presenter.say(cli_texts.TOKEN_FOR_SESSION)
 
     def _choose_address(self) -> ServerChoice:
@@ -440,13 +540,76 @@ class Program:
             self._save({"last_account": account or ""})
 
     def _save(self, changes: dict[str, str | bool]) -> None:
-        """Keep settings on a thread of their own: a slow disk must not hold up the window."""
+        self._preferences.keep(changes)
 
-        async def save() -> None:
-            for note in await in_thread("settings", lambda: self._settings_file.save(changes)):
-                _log.warning("settings: %s %s %s", note.kind.value, note.name, note.detail)
+    def _on_settings_changed(self, names: frozenset[str]) -> None:
+        """Let what can hold at once do so, whether it was chosen on the settings' page or elsewhere."""
+        settings, presenter, window = self._settings, self._presenter, self._window
+        if names & {"hold_wide_s", "hold_narrow_s"}:
+            presenter.hold_for(settings.hold_wide_s, settings.hold_narrow_s)
+        if names & {"broker_phone", "broker_web"}:
+            window.fallback_card.show_problem("")
+            presenter.know_broker(settings.broker_phone, settings.broker_web)
+        if "nicknames" in names:
+            presenter.know_nicknames(settings.nicknames)
+        if "mask_names" in names:
+            presenter.mask_names(on=settings.mask_names)
+            if self._archive is not None:
+                self._archive.repaint()
+        if "always_on_top" in names:
+            window.set_pinned(settings.always_on_top)
+        if "theme" in names:
+            window.apply_theme(settings.theme)
+        if "use_stream" in names:
+            self._on_stream(wanted=settings.use_stream)
+        if "start_at_login" in names:
+            self._follow_login_setting(wanted=settings.start_at_login)
 
-        self._supervisor.start("settings", save())
+    def _on_broker_edited(self, name: str, text: str) -> None:
+        problem = self._preferences.change(name, text)
+        self._window.fallback_card.show_problem(problem)
+
+    def _on_web(self, address: str) -> None:
+        """The broker's web platform, whose address the trader has seen; nothing but the web is opened."""
+        if address == self._settings.broker_web and address.startswith("https://"):
+            QDesktopServices.openUrl(QUrl(address))
+
+    def _on_token_offered(self, text: str) -> None:
+        with suppress(NotATokenError):  # told by who reads it next
+            self._redact.hide(read_token(text))
+        self._preferences.offer(text)
+
+    async def _test_token(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> Reason | None:
+        """Read once, over a link of its own."""
+        from crosstrade_panel.crosstrade.pipe import default_tls  # noqa: PLC0415 - after the first paint
+        from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415
+
+        tls = await in_thread("tls", default_tls) if base_url.is_secure else default_tls
+        proxy = await in_thread("proxy", lambda: proxy_for(choice, self._settings_file.load))
+        gateway = RestGateway(
+            base_url, token.reveal(), clock=self._clock, pace=self._pace, tls=tls, proxy=proxy
+        )
+        try:
+            await gateway.accounts()
+        except ReadFailedError as error:
+            return error.reason
+        finally:
+            await _within(_GOODBYE_S, gateway.aclose())
+        return None
+
+    async def _use_token(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> bool:
+        """Go on with it where it is for the server in use, or there is none, and no press is on its way."""
+        if self._practice or self._exchange is not None:
+            return False
+        if self._gateway is None and self._is_connecting:
+            return False
+        if self._gateway is not None and self._gateway.origin != base_url.origin:
+            return False
+        if any(press.outcome is None for press in self._presenter.book.presses):
+            return False
+        self._is_connecting = True
+        await self._connect(choice, base_url, token)
+        return True
 
     def _on_task_broke(self, name: str) -> None:
         if self._gateway is None:
@@ -458,22 +621,38 @@ class Program:
 
     def _on_press_changed(self, press: Press) -> None:
         self._presenter.on_press_changed(press)
-        if press.phase is Phase.ENDED:
-            self._supervisor.start("journal", self._show_journal(press.written))
+        if press.phase is Phase.ENDED and self._archive is not None:
+            self._archive.look_after(press.written)
 
     def _alert(self, press: Press) -> None:
         """A loud outcome: beyond the window, too."""
         _log.info("press %s ended %s", press.id, press.outcome.verdict.value if press.outcome else "?")
         self._app.alert(self._window)
+        self._manners.alarm(press)
         if self._settings.sound:
             self._app.beep()
 
-    async def _show_journal(self, after: "Future[bool] | None" = None) -> None:
-        """Show the newest presses, once the journal has taken what it is to show."""
-        if after is not None:
-            await asyncio.wait({asyncio.wrap_future(after)}, timeout=_JOURNAL_WAIT_S)
-        records = await _answer(self._journal.recent(_JOURNAL_ROWS))
-        self._presenter.show_journal(tuple(_journal_row(record) for record in records or ()))
+    def _open_archive(self) -> None:
+        """Let the journal's page ask the journal."""
+        page, presenter = self._window.journal, self._presenter
+        archive = self._archive = Archive(
+            self._journal,
+            page,
+            self._supervisor,
+            now=self._clock.now,
+            masks=lambda: presenter.masks if presenter.is_masking else None,
+        )
+        page.filter_changed.connect(archive.narrow)
+        page.more_requested.connect(archive.more)
+        page.press_opened.connect(archive.open)
+        page.list_export_requested.connect(archive.export_list)
+        page.timeline_export_requested.connect(archive.export_timeline)
+        page.looked_at.connect(archive.look)
+
+    def _show_journal(self) -> None:
+        """Show the newest presses."""
+        if self._archive is not None:
+            self._archive.look()
 
     async def _give_way(self, desk: Desk, press: Press, _written: "Future[bool]") -> None:
         """Look once more, now that our own intent can be seen: of two reverses at once, one must not go out.
@@ -498,8 +677,19 @@ class Program:
             raise NotSentError(Reason(Cause.LOCKED))
 
     async def _watch_elsewhere(self, origin: str) -> None:
-        """Keep the book told of what other processes press: one's locks hold for the others too."""
+        """Keep the book told of what other processes press: one's locks hold for the others too.
+
+        Reading costs two milliseconds of a core, a look at whether anybody wrote a tenth of that.
+        """
+        stir: tuple[int, int] | None = None
+        looked_at = float("-inf")
         while True:
+            before, stir = stir, await in_thread("journal stir", lambda: last_write(self._journal.path))
+            now = self._clock.monotonic()
+            if stir is not None and stir == before and now < looked_at + _LOOK_ANYWAY_S:
+                await asyncio.sleep(_ELSEWHERE_S)
+                continue
+            looked_at = now
             try:
                 records = await asyncio.wrap_future(
                     self._journal.presses_elsewhere(self._pace.reverse_lock_s)
@@ -511,6 +701,31 @@ class Program:
                 self._presenter.book.elsewhere = found
                 self._presenter.refresh()
             await asyncio.sleep(_ELSEWHERE_S)
+
+    async def _listen(self, origin: str, watch: Watch) -> None:
+        """Show what other processes pressed, where they say so; and read at once what became of it."""
+
+        def show(press: Press) -> None:
+            self._presenter.on_elsewhere(press)
+            watch.read_at_once()
+            self._show_journal()
+
+        if self._hearsay is not None:
+            await self._hearsay.run(origin, show)
+
+    def _on_look(self, press_id: str) -> None:
+        if self._hearsay is not None:
+            self._hearsay.hear(press_id)
+
+    def _follow_login_setting(self, *, wanted: bool) -> None:
+        """Bring the desktop in line with the setting, on a thread: its folder may lie on a slow disk."""
+
+        async def follow() -> None:
+            problem = await in_thread("login", lambda: follow_login_setting(self._paths, wanted=wanted))
+            if problem:
+                self._presenter.say(problem)
+
+        self._supervisor.start("login", follow())
 
     async def _show_interrupted(self, *, is_practice: bool) -> None:
         """A press that an earlier run left without an outcome is UNKNOWN until the trader has seen it.
@@ -638,21 +853,6 @@ def _listed_of(record: PressRecord) -> ListedOrders | None:
         return ListedOrders(tuple(Order(str(a), str(o), str(i), None) for a, o, i in named))
     except ScopeError:
         return None
-
-
-def _journal_row(record: PressRecord) -> JournalRow:
-    try:
-        verdict = None if record.verdict is None else Verdict(record.verdict)
-    except ValueError:  # written by another version
-        verdict = None
-    what = texts.scope_text(_scope_of(record))
-    return JournalRow(
-        record.press_id,
-        texts.clock_time(record.at)[:8],
-        f"{record.action.upper()} {what}",
-        texts.NO_OUTCOME if verdict is None else texts.verdict_word(verdict),
-        Tone.DOUBT if verdict is None else tone_of(verdict),
-    )
 
 
 def _problem_text(choice: ServerChoice) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NoReturn
 
 from crosstrade_panel import cli_output, cli_texts, texts
@@ -16,6 +17,7 @@ from crosstrade_panel.domain.scope import OneAccount, Scope, overlap
 from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.elsewhere import presses_of
 from crosstrade_panel.storage.journal_view import PressRecord
+from crosstrade_panel.storage.nudge import nudge
 from crosstrade_panel.system_clock import SystemClock
 from crosstrade_panel.trading.desk import Desk, fates_of
 from crosstrade_panel.trading.flatten import Flatten
@@ -26,6 +28,7 @@ from crosstrade_panel.trading.reverse import Held, Reverse
 _log = logging.getLogger(__name__)
 
 _SILENCE_S = 1.0
+_NUDGE_S = 0.05
 
 
 class _NotSentError(Exception):
@@ -46,6 +49,8 @@ class Attempt:
     outcome: Outcome | None = None
     detail: str = ""
     is_told: bool = False
+    is_nudged: bool = False
+    _data: Path | None = None
     _read_from: float = 0.0
     _said: set[str] = field(default_factory=set)
     _clock: SystemClock = field(default_factory=SystemClock)
@@ -58,9 +63,10 @@ class Attempt:
             except (KeyboardInterrupt, asyncio.CancelledError):
                 self._end(Cause.INTERRUPTED)
             except Exception:  # noqa: BLE001 - around one press: told as NOT SENT or UNKNOWN, never a traceback
-                    self._end(Cause.INTERNAL)
+                self._end(Cause.INTERNAL)
             with contextlib.suppress(KeyboardInterrupt):  # what happened has happened
                 self._tell()
+                self._nudge()  # the journal is closed: it has the outcome
             assert self.outcome is not None  # noqa: S101 - every way here gives it one
             return self.outcome.verdict.exit_code
 
@@ -70,6 +76,7 @@ class Attempt:
 
     def _run(self, interruption: Interruption) -> None:
         with open_session(self.command.where) as session:
+            self._data = session.paths.data
             reason = session.choice.reason
             if reason is not None:
                 self._not_sent(reason, session.problem)
@@ -225,6 +232,14 @@ class Attempt:
         for note in press.notes:
             self._remark(note)
         press.notes.clear()
+        if press.phase in {Phase.VERIFYING, Phase.CHECKING} and not self.is_nudged:
+            self.is_nudged = True
+            self._nudge(wait_s=0.0)
+
+    def _nudge(self, wait_s: float = _NUDGE_S) -> None:
+        """Have a running panel look at the press, once one may have left. Nothing depends on it."""
+        if self._data is not None and self.press is not None and self.press.may_have_left:
+            nudge(self._data, self.press.id, wait_s=wait_s)
 
     def _on_silence(self) -> None:
         if self.press is not None and self.press.phase is Phase.SENDING:

@@ -1,6 +1,8 @@
 """What other living processes pressed, as the journal tells it: the same locks as for one's own presses."""
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from crosstrade_panel.domain.outcome import Outcome, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
@@ -18,10 +20,22 @@ def presses_of(records: Iterable[PressRecord], origin: str) -> tuple[Press, ...]
     Their times are the system's monotonic seconds, which all processes of one boot share.
     """
     # A cancel opens nothing and closes nothing: it locks neither a flatten nor a reverse elsewhere.
-    presses = [
-        _press(record) for record in records if record.origin == origin and record.action != "cancel"
-    ]
+    presses = [_press(record) for record in records if record.origin == origin and record.action != "cancel"]
     return tuple(sorted(presses, key=lambda press: press.began_at))
+
+
+def last_write(journal: Path) -> tuple[int, int] | None:
+    """What changes whenever a process commits to the journal; None where nothing tells. Touches the disk.
+
+    The log's time and size. Windows brings the time up to date only when the file is closed.
+    """
+    if sys.platform == "win32":
+        return None
+    try:
+        about = journal.with_name(f"{journal.name}-wal").stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size
 
 
 def _press(record: PressRecord) -> Press:

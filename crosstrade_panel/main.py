@@ -4,6 +4,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crosstrade_panel.storage.instance import Instance, Other
 
 NOT_SENT = 4
 """The exit code of a command that ended before anything was sent."""
@@ -68,9 +72,32 @@ def _window_arguments(arguments: Sequence[str]) -> tuple[bool, str | None] | Non
 
 
 def _open_window(*, practice: bool, base_url: str | None) -> int:
+    from crosstrade_panel import texts
+    from crosstrade_panel.desktop import identity
+    from crosstrade_panel.storage.instance import Instance, Other, claim
+    from crosstrade_panel.storage.paths import find_paths
+
+    identity.yield_the_front()
+    claimed = claim(find_paths().data, startup_id=identity.startup_id())
+    if claimed is Other.ANSWERED:
+        if sys.stderr is not None:
+            print(texts.PANEL_RUNS, file=sys.stderr)
+        return 0
+    try:
+        return _open_claimed(claimed, practice=practice, base_url=base_url)
+    finally:
+        if isinstance(claimed, Instance):
+            claimed.close()
+
+
+def _open_claimed(claimed: "Instance | Other", *, practice: bool, base_url: str | None) -> int:
+    """Open the window of the only panel, or of one beside a panel that does not answer."""
+    from crosstrade_panel import texts
+    from crosstrade_panel.storage.instance import Other
+
     problem = _screen_problem(os.environ, sys.platform)
     if problem is not None:
-        _say(problem)
+        _say(f"{texts.PANEL_SILENT}\n{problem}" if claimed is Other.SILENT else problem)
         return 1
     try:
         from crosstrade_panel.app import run_window
@@ -81,7 +108,16 @@ def _open_window(*, practice: bool, base_url: str | None) -> int:
 
         _say(cli_texts.no_window(str(error), _command(os.environ)))
         return 1
-    return run_window(practice=practice, base_url=base_url)
+    way = _qt_arguments(os.environ, sys.platform)
+    return run_window(practice=practice, base_url=base_url, claimed=claimed, qt_arguments=way)
+
+
+def _qt_arguments(environ: Mapping[str, str], platform: str) -> tuple[str, ...]:
+    """What Qt is told of the way to the screen; XWayland only where it would really come up."""
+    from crosstrade_panel.desktop.session import Way, choose_way
+
+    is_x = choose_way(environ, platform) is Way.XWAYLAND and _x_problem(environ) is None
+    return ("-platform", "xcb") if is_x else ()
 
 
 def _command(environ: Mapping[str, str]) -> str:
@@ -95,11 +131,17 @@ def _screen_problem(environ: Mapping[str, str], platform: str) -> str | None:
         return None
     from pathlib import Path
 
-    from crosstrade_panel import cli_texts
-
-    wayland, display = environ.get("WAYLAND_DISPLAY", ""), environ.get("DISPLAY", "")
+    wayland = environ.get("WAYLAND_DISPLAY", "")
     if wayland and _answers("AF_UNIX", str(Path(environ.get("XDG_RUNTIME_DIR", ""), wayland))):
         return None
+    return _x_problem(environ)
+
+
+def _x_problem(environ: Mapping[str, str]) -> str | None:
+    """Why Qt could not draw through X."""
+    from crosstrade_panel import cli_texts
+
+    display = environ.get("DISPLAY", "")
     if not display:
         return cli_texts.no_display(_command(environ))
     if not _x_server_answers(display):

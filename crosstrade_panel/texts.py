@@ -3,8 +3,8 @@
 Pure functions over domain values. Nothing here claims more than its arguments do.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 from crosstrade_panel.domain.cancel import ListedOrders
@@ -12,6 +12,7 @@ from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timing
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
 from crosstrade_panel.domain.snapshot import Order, Position
 from crosstrade_panel.domain.ticket import OrderType, ReverseTicket, TimeInForce
+from crosstrade_panel.trading.ports import EntryKind, Fact
 
 NOT_AFFILIATED = "Not affiliated with CrossTrade or NinjaTrader."
 FALLBACK = "NinjaTrader: Control Center › Positions › right-click › Flatten Everything"
@@ -708,9 +709,376 @@ def unresolved_at_close(number: int) -> str:
     )
 
 
+SHOW_PANEL = "Show the panel"
+QUIT = "Quit"
+TRAY_LOUD = "Look at the panel: a press needs your eye"
+TRAY_TIPS = {
+    "idle": "CrossTrade Panel",
+    "open": "CrossTrade Panel — positions open",
+    "in flight": "CrossTrade Panel — a press is on its way",
+    "loud": f"CrossTrade Panel — {TRAY_LOUD[0].lower()}{TRAY_LOUD[1:]}",
+}
+"""What the tray icon says, by the value of its state."""
+
+PANEL_RUNS = "A panel is running already; it was brought to the front."
+PANEL_SILENT = "A panel is already running and does not answer."
+PANEL_SILENT_MORE = (
+    "It may be stuck. What it sent may still act. Another panel sends presses of its own, over connections"
+    " of its own; both write the same journal."
+)
+START_ANOTHER = "START ANOTHER"
+ON_WAYLAND = "Wayland without XWayland: the window cannot stay on top by itself, nor return to its place"
+ANOTHER_PROCESS = "from another process"
+NO_OUTCOME_YET = "no outcome in the journal yet"
+
+
+def elsewhere_title(title: str) -> str:
+    """The title of a press that another process made."""
+    return f"{title} · {ANOTHER_PROCESS}"
+
+
+def not_at_login(why: str) -> str:
+    """The desktop was not told to start the panel at login, or no longer to."""
+    return f"start at login could not be changed: {why}"
+
+
 def interrupted(scope_words: str) -> str:
     """A press of an earlier run that never got its outcome."""
     return f"{scope_words}: the program ended before its outcome was known"
 
 
 NO_OUTCOME = "no outcome"
+
+
+# --- the journal ---
+
+_MOST_DETAIL = 4000
+ALL_ACCOUNTS = "All accounts"
+JOURNAL_UNREADABLE = "the journal could not be read"
+EXPORT_RUNNING = "exporting…"
+LIST_COLUMNS = (
+    "time (UTC)", "time (local)", "action", "account", "instrument", "side", "outcome", "acknowledged",
+    "press",
+)  # fmt: skip
+TIMELINE_COLUMNS = ("seconds after the press", "time (UTC)", "time (local)", "step", "what", "detail")
+_WAYS = {"rest": "REST", "stream": "the stream"}
+_SOURCES = {
+    "positions": "positions",
+    "snapshot": "accounts and positions",
+    "accounts": "accounts",
+    "orders": "orders",
+}
+
+
+def journal_time(at: datetime, today: date) -> str:
+    """`14:31:07`; with the day in front where that is another one: `11-20 14:31`."""
+    local = at.astimezone()
+    if local.date() == today:
+        return f"{local:%H:%M:%S}"
+    return f"{local:%m-%d %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d}"
+
+
+def full_time(at: datetime) -> str:
+    """`2026-11-20 14:31:07.412`, local."""
+    return f"{at.astimezone():%Y-%m-%d} {clock_time(at)}"
+
+
+def press_words(action: str, account: str | None, instrument: str | None, side: str | None) -> str:
+    """`FLATTEN Sim101 · MES 12-25 · Short`, from what the journal holds."""
+    kept = side.capitalize() if side in {"long", "short"} and action == "flatten" else None
+    parts = [account or ALL_ACCOUNTS, instrument, kept]
+    return f"{action.upper()} {' · '.join(_plain(part) for part in parts if part)}".strip()
+
+
+def listed_verdict(verdict: str | None) -> str:
+    """The outcome of a press in the list; one that another version wrote is shown as it is spelled."""
+    if verdict is None:
+        return NO_OUTCOME
+    try:
+        return verdict_word(Verdict(verdict))
+    except ValueError:
+        return _plain(verdict)
+
+
+def verdicts_meant(text: str) -> tuple[str, ...]:
+    """The outcomes whose words contain a text that is searched for."""
+    wanted = text.strip().casefold()
+    return tuple(each.value for each in Verdict if wanted and wanted in verdict_word(each).casefold())
+
+
+def journal_count(shown: int, total: int | None) -> str:
+    """`12 presses`, `200 of 100,000 presses`."""
+    if total is None or total <= shown:
+        return count(shown, "press") if shown == 1 else f"{shown:,} presses"
+    return f"{shown:,} of {total:,} presses"
+
+
+def journal_first(shown: int) -> str:
+    """`the latest 200 presses`: nobody counted the others yet."""
+    return f"the latest {shown:,} presses"
+
+
+def day_words(day: date, today: date) -> str:
+    """`2026-11-20`, and what today is."""
+    return f"{day.isoformat()} (today)" if day == today else day.isoformat()
+
+
+def exported(name: str, rows: int) -> str:
+    """A file was written."""
+    return f"exported {rows:,} {'row' if rows == 1 else 'rows'} to {name}"
+
+
+def not_exported(why: str) -> str:
+    """A file was not written."""
+    return f"not exported: {why}"
+
+
+def after_text(seconds: float) -> str:
+    """Seconds since the press: `+0.038 s`; empty where nobody knows."""
+    return "" if seconds != seconds else f"+{max(0.0, seconds):,.3f} s"  # noqa: PLR0124 - not a number
+
+
+def step_words(kind: EntryKind, facts: Mapping[str, Fact]) -> tuple[str, str]:
+    """One step of a press as the journal holds it: in a few words, and everything about it.
+
+    Facts come from a file: whatever does not fit is shown as it is, or not at all.
+    """
+    match kind:
+        case EntryKind.INTENT:
+            found = _intent_words(facts)
+        case EntryKind.ATTEMPT:
+            way = _WAYS.get(_word(facts.get("way")), _word(facts.get("way")))
+            found = (f"attempt {_word(facts.get('number'))} over {way}", _request_words(facts))
+        case EntryKind.ANSWER:
+            found = _answer_words(facts)
+        case EntryKind.READ:
+            found = _read_words(facts)
+        case EntryKind.NOTE:
+            found = (_word(facts.get("text")) or "note", "" if "text" in facts else _rest(facts))
+        case EntryKind.OUTCOME:
+            found = _outcome_words(facts)
+        case EntryKind.ACKNOWLEDGED:
+            found = ("acknowledged", "")
+    what, detail = found
+    return _plain(what), _plain(detail)[:_MOST_DETAIL]
+
+
+def _intent_words(facts: Mapping[str, Fact]) -> tuple[str, str]:
+    names = [facts.get(key) for key in ("account", "instrument", "side")]
+    account, instrument, side = (each if isinstance(each, str) else None for each in names)
+    words = press_words(_word(facts.get("action")), account, instrument, side)
+    order = [
+        _word(facts.get(key)).upper() if key == "order_action" else _word(facts.get(key))
+        for key in ("order_action", "quantity", "order_type", "limit_price", "stop_price", "time_in_force",
+                    "oco_id", "strategy")
+    ]  # fmt: skip
+    practice = "practice exchange" if facts.get("practice") is True else ""
+    orders = [_order_words(row) for row in _rows(facts.get("orders"))]
+    parts = [" ".join(part for part in order if part), *orders, f"to {_word(facts.get('origin'))}", practice]
+    return f"pressed: {words}", "; ".join(part for part in parts if part)
+
+
+def _answer_words(facts: Mapping[str, Fact]) -> tuple[str, str]:
+    result, about = _word(facts.get("result")), _request_words(facts)
+    if result != "accepted":
+        why = _cause_of(facts)
+        return f"{result.replace('_', ' ')}: {why}", "; ".join(
+            part for part in (about, _status(facts)) if part
+        )
+    ids = [_word(each) for each in _list(facts.get("order_ids"))]
+    closed = [_position_words(row) for row in _rows(facts.get("closed_positions"))]
+    warning = _word(facts.get("warning"))
+    parts = [
+        about,
+        f"order ids: {', '.join(ids)}" if ids else "",
+        f"reported closed: {', '.join(closed)}" if closed else "",
+        f"warning: “{warning}”" if warning else "",
+        _times(facts, ("sent_s", "answered_s")),
+    ]
+    return f"accepted, {count(len(ids), 'order id')}", "; ".join(part for part in parts if part)
+
+
+def _read_words(facts: Mapping[str, Fact]) -> tuple[str, str]:
+    source = _word(facts.get("source"))
+    name = _SOURCES.get(source, source)
+    if facts.get("failed") is True:
+        return f"read of {name} failed: {_cause_of(facts)}", _status(facts)
+    if source == "accounts":
+        rows = [_word(each) for each in _list(facts.get("accounts"))]
+        shown = f"{count(len(rows), 'account')} listed"
+    elif source == "orders":
+        rows = [_order_words(row) for row in _rows(facts.get("working"))]
+        name = f"orders of {_word(facts.get('account'))}"
+        shown = f"{count(len(rows), 'order')} working" if rows else "none working"
+    else:
+        rows = [_position_words(row) for row in _rows(facts.get("positions"))]
+        shown = named(rows) if rows else "nothing open"
+    spoiled = [_word(each) for each in _list(facts.get("spoiled_accounts"))]
+    parts = [
+        ", ".join(rows),
+        f"spoiled: {_word(facts.get('flaw'))}" if facts.get("flaw") else "",
+        f"spoiled for {', '.join(spoiled)}" if spoiled else "",
+        _times(facts, ("took_s",)),
+    ]
+    return f"read of {name}: {shown}", "; ".join(part for part in parts if part)
+
+
+def _outcome_words(facts: Mapping[str, Fact]) -> tuple[str, str]:
+    word = listed_verdict(_word(facts.get("verdict")))
+    late = facts.get("late_s")
+    if isinstance(late, int | float):
+        word = f"{word} (late, {duration(late)})"
+    fates = []
+    for fate in _rows(facts.get("fates")):
+        open_rows = [_position_words(row) for row in _rows(fate.get("still_open"))]
+        working = [_order_words(row) for row in _rows(fate.get("working_orders"))]
+        why = _cause_of(fate) if "cause" in fate else ""
+        said = ", ".join(part for part in (*open_rows, *working, why) if part)
+        verdict = listed_verdict(_word(fate.get("verdict")))
+        fates.append(f"{_word(fate.get('account'))}: {verdict}{f' ({said})' if said else ''}")
+    why = _cause_of(facts) if "cause" in facts else ""
+    elsewhere = facts.get("elsewhere_open")
+    parts = [
+        why,
+        *fates,
+        f"elsewhere {elsewhere} open" if isinstance(elsewhere, int) else "",
+        _times(facts, ("sent_s", "delivered_s", "answered_s", "proved_s")),
+    ]
+    return word, "; ".join(part for part in parts if part)
+
+
+def _position_words(row: Mapping[str, Fact]) -> str:
+    side = _word(row.get("side")).capitalize() or "Unreadable"
+    quantity = _word(row.get("quantity")) or "?"
+    return f"{side} {quantity} {_word(row.get('instrument')) or '?'} in {_word(row.get('account')) or '?'}"
+
+
+def _order_words(row: Mapping[str, Fact]) -> str:
+    keys = (
+        "action",
+        "quantity",
+        "instrument",
+        "order_type",
+        "stop_price",
+        "limit_price",
+        "state",
+        "order_id",
+    )
+    return " ".join(part for part in (_word(row.get(key)) for key in keys) if part)
+
+
+def _request_words(facts: Mapping[str, Fact]) -> str:
+    found = (_word(facts.get(key)) for key in ("account", "instrument", "order_id"))
+    return " · ".join(part for part in found if part)
+
+
+def _cause_of(facts: Mapping[str, Fact]) -> str:
+    said = _word(facts.get("said"))
+    try:
+        words = cause_words(Cause(_word(facts.get("cause"))))
+    except ValueError:  # written by another version
+        words = _word(facts.get("cause")) or "no reason given"
+    return f"{words}: “{said}”" if said else words
+
+
+def _status(facts: Mapping[str, Fact]) -> str:
+    status = facts.get("status")
+    return f"HTTP {status}" if isinstance(status, int) else ""
+
+
+def _times(facts: Mapping[str, Fact], keys: Sequence[str]) -> str:
+    found = [(key.removesuffix("_s"), facts.get(key)) for key in keys]
+    return " · ".join(f"{word} {duration(each)}" for word, each in found if isinstance(each, int | float))
+
+
+def _rest(facts: Mapping[str, Fact]) -> str:
+    return ", ".join(f"{key}: {_word(value)}" for key, value in facts.items())
+
+
+def _word(fact: Fact) -> str:
+    return "" if fact is None else fact if isinstance(fact, str) else str(fact)
+
+
+def _list(fact: Fact) -> list[Fact]:
+    return fact if isinstance(fact, list) else []
+
+
+def _rows(fact: Fact) -> list[dict[str, Fact]]:
+    return [each for each in _list(fact) if isinstance(each, dict)]
+
+
+def _plain(text: str) -> str:
+    """Nothing that acts on the terminal or on the direction of writing, whoever put it into the file."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+# --- what is left when nothing else works ---
+
+
+def web_question(address: str) -> str:
+    """Before the browser is sent there."""
+    return f"This opens {address}"
+
+
+def web_refused(address: str) -> str:
+    """An address that no browser is sent to."""
+    return f"not opened: {address or 'there is no address'} does not begin with https://"
+
+
+# --- settings ---
+
+AFTER_RESTART = "Holds after a restart."
+TOKEN_TESTING = "Testing it by a read…"  # noqa: S105 - words, not a token
+TOKEN_REMOVED = "Removed. This session goes on with it until the panel is closed."  # noqa: S105 - words
+TOKEN_KEPT_NOW = "It works, and is kept and used from now on."  # noqa: S105 - words, not a token
+TOKEN_KEPT_LATER = "It works, and is kept. It is used after a restart."  # noqa: S105 - words, not a token
+TOKEN_NINJATRADER_AWAY = "CrossTrade took it, but NinjaTrader did not answer."  # noqa: S105 - words
+TOKEN_SESSION_ONLY = "The keyring did not keep it: it serves until the panel is closed."  # noqa: S105 - words
+TOKEN_NOT_REMOVED = "The keyring did not say that it removed it."  # noqa: S105 - words, not a token
+TOKEN_NO_ADDRESS = "The address cannot be used; correct it first."  # noqa: S105 - words, not a token
+
+
+def wrong_setting(detail: str) -> str:
+    """Why a value was not taken; the setting is what it was."""
+    return f"Not taken: it {detail}."
+
+
+def wrong_server(detail: str) -> str:
+    """Why an address was not taken; it is not repeated."""
+    return f"Not taken: {detail}."
+
+
+def setting_not_saved(detail: str) -> str:
+    """It holds now, but not at the next start."""
+    return f"Not saved ({detail}): it holds until the panel is closed."
+
+
+def token_failed(why: str) -> str:
+    """A token that was tested and not kept."""
+    return f"Not kept: {why}."
+
+
+def token_state(place: str, origin: str) -> str:
+    """Where the token of a server is. `place`: "store", "session", "environment" or ""."""
+    where = {
+        "store": "in this computer's keyring",
+        "session": "for this session only",
+        "environment": "from the environment",
+    }
+    if not origin:
+        return "No address, no token."
+    return f"There is one {where[place]}, for {origin}." if place in where else f"There is none for {origin}."
+
+
+def other_server(origin: str) -> str:
+    """The address is not the vendor's: whoever runs that server gets every press, and the token."""
+    return (
+        f"NOT CROSSTRADE'S OWN SERVER. After a restart every press goes to {origin}, with the token that is "
+        "entered for it: whoever runs it can trade your accounts. It needs a token of its own."
+    )
+
+
+def server_named_elsewhere(who: str) -> str:
+    """The address in the settings is not the one in use. `who`: "command" or "environment"."""
+    place = "the command line" if who == "command" else "the environment"
+    return f"{place} names the server of this session; the address here is not used."

@@ -16,9 +16,21 @@ from sentences import SetUpError, say
 
 VERSIONS = ("3.11", "3.12", "3.13")
 # Where a forgotten await or a slow callback matters; the window's tests would pay for it and show nothing.
-CORE = ("domain", "trading", "crosstrade", "simulator", "storage")
+CORE = ("domain", "trading", "crosstrade", "storage")
 # A wire between two network namespaces: takes Linux, a right that is root's, and most of a minute.
 LINKS = "tests/links"
+# Long proofs of what the program does, which no other interpreter does otherwise: made once.
+ONCE = (
+    LINKS,
+    "tests/matrix",
+    "tests/trading/test_budget_hour.py",
+    "tests/security/test_wire_fuzz.py",
+    "tests/e2e/test_killed.py",
+    "tests/e2e/test_sleep.py",
+    "tests/e2e/test_disk.py",
+    "tests/e2e/test_soak.py",
+    "tests/simulator",
+)
 _MOST_WORKERS = 8
 # Prints what Interpreter holds; on a shim that does not work it prints nothing.
 _PROBE = """
@@ -87,8 +99,13 @@ def own_checks(python: str, *, fast: bool) -> list[Check]:
 def slow_callbacks(python: str) -> Check:
     """The core once more, with everything that asyncio and the interpreter can complain about."""
     folders = [f"tests/{name}" for name in CORE if (ROOT / "tests" / name).is_dir()]
-    command = (python, "-X", "dev", "-m", "pytest", *parallel(), *(folders or ["tests"]))
+    command = (python, "-X", "dev", "-m", "pytest", *parallel(), *left_out(), *(folders or ["tests"]))
     return Check("pytest in development mode", command, {"PYTHONASYNCIODEBUG": "1"})
+
+
+def left_out() -> tuple[str, ...]:
+    """What tells pytest to leave out the proofs that are made once."""
+    return tuple(f"--ignore={each}" for each in ONCE)
 
 
 def parallel() -> tuple[str, ...]:
@@ -178,7 +195,7 @@ def _elsewhere(own: Interpreter, environ: Mapping[str, str]) -> Iterator[Verdict
             yield Verdict(name, passed=False, took_s=time.monotonic() - began)
             continue
         with hold.file:
-            yield _pass(Check(name, (str(other.python), "-m", "pytest", *parallel())), environ)
+            yield _pass(Check(name, (str(other.python), "-m", "pytest", *parallel(), *left_out())), environ)
 
 
 def _pass(check: Check, environ: Mapping[str, str]) -> Verdict:

@@ -23,7 +23,10 @@ CLI_PARTS = frozenset(
 ARROWS: dict[str, frozenset[str]] = {
     "": frozenset(),
     "__main__": frozenset({"main"}),
-    "main": frozenset({"app", "cli", "cli_texts"}),
+    "main": frozenset(
+        {"app", "cli", "cli_texts", "texts"}
+        | {"storage.paths", "storage.instance", "desktop.identity", "desktop.session"}
+    ),
     "app": EVERYTHING,
     "texts": frozenset({"domain", "trading"}),
     "runtime": frozenset({"texts"}),
@@ -41,7 +44,16 @@ ARROWS: dict[str, frozenset[str]] = {
     "cli_diagnosis": frozenset({"trading", "storage", "domain", "texts", "cli_texts", "server_choice"}),
     "cli_texts": frozenset({"texts", "storage", "trading", "domain"}),
     "elsewhere": frozenset({"storage", "trading", "domain"}),
+    # Cut out of app: the desktop, wired together.
+    "manners": frozenset({"desktop", "storage", "trading", "texts", "ui"}),
+    "hearsay": frozenset({"elsewhere", "storage", "trading", "domain"}),
     "server_choice": frozenset({"crosstrade", "storage", "trading.ports", "domain"}),
+    "archive": frozenset(
+        {"runtime", "storage", "trading", "domain", "texts", "ui.describe", "ui.masks", "ui.view"}
+    ),
+    "preferences": frozenset(
+        {"runtime", "server_choice", "crosstrade", "storage", "domain", "texts", "ui.view"}
+    ),
     "system_clock": frozenset(),
     "wakefulness": frozenset(),
     "stream_switch": frozenset({"crosstrade", "ui.view", "texts"}),

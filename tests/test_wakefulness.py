@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from crosstrade_panel import system_clock
 from crosstrade_panel.system_clock import SystemClock, system_seconds
 from crosstrade_panel.wakefulness import Wakefulness
 from tests.fakes import VirtualTimeLoop
@@ -97,6 +96,6 @@ def test_the_systems_clock_goes_on_in_sleep(monkeypatch: pytest.MonkeyPatch) -> 
         asked.append(which)
         return 4711.0
 
-    monkeypatch.setattr(system_clock.time, "clock_gettime", clock_gettime)
+    monkeypatch.setattr(time, "clock_gettime", clock_gettime)
     assert system_seconds() == SystemClock().monotonic() == 4711.0
     assert asked == [time.CLOCK_BOOTTIME] * 2

@@ -7,7 +7,7 @@ speaks through a transport that holds exactly one connection of httpcore.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 
 import httpcore
 import httpx
@@ -86,13 +86,19 @@ def _generator(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a reply, as httpx wants it."""
+    """The body of a reply: to be read from here, and closed in time.
+
+    The generators of httpx and httpcore around it do not close one another. One that is broken off ends when
+    it is collected, which on Qt's loop is in the middle of anything: it fails, and nobody can catch that.
+    """
 
     def __init__(self, response: httpcore.Response) -> None:
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async with contextlib.aclosing(_generator(self._response.aiter_stream())) as chunks:
+        stream = self._response.stream
+        assert isinstance(stream, AsyncIterable)  # noqa: S101
+        async with contextlib.aclosing(_generator(aiter(stream))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -128,7 +134,10 @@ class _OneConnection(httpx.AsyncBaseTransport):
                 extensions=request.extensions,
             )
         )
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+        body = _Body(response)
+        return httpx.Response(
+            response.status, headers=response.headers, stream=body, extensions={"body": body}
+        )
 
 
 class Link:
@@ -223,7 +232,7 @@ class Link:
             progress.headers = {name.lower(): value for name, value in response.headers.items()}
             # Raw: we ask for no compression; what comes compressed all the same is unreadable, and no bomb.
             body = bytearray()
-            async with contextlib.aclosing(_generator(response.aiter_raw())) as chunks:
+            async with contextlib.aclosing(_generator(aiter(response.extensions["body"]))) as chunks:
                 async for chunk in chunks:
                     body += chunk
                     if len(body) > cap_bytes:

@@ -81,6 +81,9 @@ _RATE_LIMIT = re.compile(r"\brate limit\b", re.IGNORECASE)
 _NOT_HEARD = re.compile(
     r"\btim(?:ed?|ing)[ -]?out\b|\bnot (?:connected|running)\b|\boffline\b", re.IGNORECASE
 )
+_SERVER_FAILED = re.compile(
+    r"\binternal (?:server )?error\b|\bbad gateway\b|\bservice (?:temporarily )?unavailable\b", re.IGNORECASE
+)
 _TAKEN_OVER = re.compile(r"\bsession active elsewhere\b", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _LONGEST_RETRY_S = 86_400
@@ -412,8 +415,8 @@ def answer_of_frame(frame: bytes, sent_at: float, answered_at: float) -> Answer:
     """An answer of the stream as if it had come over HTTP, so that both are judged by one table.
 
     The stream has no status. Where the error says so in words it gets the one that HTTP would have had: over
-    budget; or no word from NinjaTrader, after which it may have acted. Every other one is a 200, of which the
-    body decides.
+    budget; no word from NinjaTrader, or a server that broke, after either of which it may have acted. Every
+    other one is a 200, of which the body decides.
     """
     # Looked for before anything is decoded: a list of positions is long and has none.
     status = _status_of_error(frame) if b"error" in frame else 200
@@ -431,6 +434,8 @@ def _status_of_error(frame: bytes) -> int:
             return 408
         if _RATE_LIMIT.search(said):
             return 429
+        if _SERVER_FAILED.search(said):
+            return 500
     return 200
 
 

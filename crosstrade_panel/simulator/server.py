@@ -467,10 +467,12 @@ class PracticeExchange:
         await self._send(stream, call, status, wire.encode(data))
 
     async def _send(self, stream: WebSocket, call: Call, status: int, body: bytes) -> None:
+        # Taken before: who is answered may act on it before this thread goes on.
+        at = self._clock()
         # Closed by us or by the client meanwhile: there is nobody to tell.
         with suppress(RuntimeError, WebSocketDisconnect):
             await stream.send_text(body.decode(errors="replace"))
-            self.calls.answered(call, status, self._clock(), body)
+            self.calls.answered(call, status, at, body)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from crosstrade_panel.storage.journal_file import (
     open_for_reading,
     reading_error,
 )
-from crosstrade_panel.storage.journal_view import PressRecord
+from crosstrade_panel.storage.journal_view import ListedPress, Offered, PressRecord, Wanted
 from crosstrade_panel.storage.journal_writer import JournalWriter, Pace
 from crosstrade_panel.storage.owner import this_process
 from crosstrade_panel.system_clock import system_seconds
@@ -38,8 +38,9 @@ class SqliteJournal:
     `on_problem` is called with each change of `problem`, from one of the journal's threads: hand it to the
     window's thread with `call_soon_threadsafe`. `redact` takes secrets out of the facts.
 
-    Readings go over a connection and a thread of their own; their futures hold JournalFileError when the
-    journal cannot be read, and wait as long as the disk does: give them a deadline.
+    Readings go over connections and threads of their own: one thread for what a press may wait for, one for
+    what is only looked at. Their futures hold JournalFileError when the journal cannot be read, and wait as
+    long as the disk does: give them a deadline.
     """
 
     def __init__(
@@ -55,10 +56,8 @@ class SqliteJournal:
         self.path = path
         self._redact = redact
         self._writer = JournalWriter(path, connect=connect, pace=pace or Pace(), on_problem=on_problem)
-        self._news = threading.Condition()
-        self._questions: deque[Callable[[], None]] = deque()
-        self._closing = False
-        self._reader: threading.Thread | None = None
+        self._locks = _Reader("journal-read")
+        self._views = _Reader("journal-view")
 
     @property
     def problem(self) -> str | None:
@@ -79,14 +78,12 @@ class SqliteJournal:
     def close(self, timeout_s: float = 1.0) -> bool:
         """Write what waits and close; False when the disk did not let it in time. Bounded, whatever hangs."""
         until = time.monotonic() + timeout_s
-        with self._news:
-            self._closing = True
-            self._news.notify()
-            reader = self._reader
+        readers = (self._locks, self._views)
+        for reader in readers:
+            reader.close()
         closed = self._writer.close(timeout_s)
-        if reader is not None:
-            reader.join(max(0.0, until - time.monotonic()))
-        return closed and not (reader is not None and reader.is_alive())
+        ended = [reader.is_over(until) for reader in readers]
+        return closed and all(ended)
 
     def recent(
         self, limit: int = 100, before: int | None = None, *, containing: str = ""
@@ -99,7 +96,23 @@ class SqliteJournal:
 
     def timeline(self, press_id: str) -> "Future[list[Entry]]":
         """Everything journalled about one press, in order."""
-        return self._ask(lambda connection: journal_view.timeline(connection, press_id), [])
+        return self._ask(lambda connection: journal_view.timeline(connection, press_id), [], self._views)
+
+    def listed(
+        self, wanted: Wanted, before: int | None = None, limit: int = 200
+    ) -> "Future[list[ListedPress]]":
+        """A page of the list, newest first; `before` is the `seq` of the last line already shown."""
+        return self._ask(
+            lambda connection: journal_view.listed(connection, wanted, before, limit), [], self._views
+        )
+
+    def how_many(self, wanted: Wanted) -> "Future[int]":
+        """How many presses are wanted."""
+        return self._ask(lambda connection: journal_view.how_many(connection, wanted), 0, self._views)
+
+    def offered(self) -> "Future[Offered]":
+        """What the list can be narrowed to."""
+        return self._ask(journal_view.offered, Offered(), self._views)
 
     def open_presses(self) -> "Future[list[PressRecord]]":
         """Presses with neither outcome nor acknowledgement whose process is gone: to be shown as UNKNOWN."""
@@ -128,30 +141,19 @@ class SqliteJournal:
             [],
         )
 
-    def _ask(self, question: Callable[[sqlite3.Connection], T], without_journal: T) -> "Future[T]":
-        """Have a question answered on the reading thread."""
+    def _ask(
+        self,
+        question: Callable[[sqlite3.Connection], T],
+        without_journal: T,
+        reader: "_Reader | None" = None,
+    ) -> "Future[T]":
+        """Have a question answered on a reading thread."""
         answer: Future[T] = Future()
         answer.set_running_or_notify_cancel()
-        with self._news:
-            closing_down = self._closing
-            if not closing_down:
-                self._questions.append(lambda: self._answer(question, without_journal, answer))
-                self._news.notify()
-                if self._reader is None:
-                    self._reader = threading.Thread(target=self._read, name="journal-read", daemon=True)
-                    self._reader.start()
-        if closing_down:
+        taken = (reader or self._locks).put(lambda: self._answer(question, without_journal, answer))
+        if not taken:
             answer.set_exception(JournalFileError(Problem.CLOSED))
         return answer
-
-    def _read(self) -> None:
-        while True:
-            with self._news:
-                self._news.wait_for(lambda: self._questions or self._closing)
-                if not self._questions:
-                    return
-                run = self._questions.popleft()
-            run()
 
     def _answer(
         self, question: Callable[[sqlite3.Connection], T], without_journal: T, answer: "Future[T]"
@@ -169,3 +171,48 @@ class SqliteJournal:
             answer.set_exception(translated)
         else:
             answer.set_result(result)
+
+
+class _Reader:
+    """A thread that answers questions one after the other; begun with the first."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._news = threading.Condition()
+        self._questions: deque[Callable[[], None]] = deque()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def put(self, question: Callable[[], None]) -> bool:
+        """Have a question answered; False after the end."""
+        with self._news:
+            if self._closing:
+                return False
+            self._questions.append(question)
+            self._news.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            return True
+
+    def close(self) -> None:
+        """Answer what was asked, and end."""
+        with self._news:
+            self._closing = True
+            self._news.notify()
+
+    def is_over(self, until: float) -> bool:
+        """Whether it has ended by then (monotonic seconds)."""
+        if self._thread is None:
+            return True
+        self._thread.join(max(0.0, until - time.monotonic()))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._questions or self._closing)
+                if not self._questions:
+                    return
+                question = self._questions.popleft()
+            question()

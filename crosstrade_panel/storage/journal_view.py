@@ -5,7 +5,7 @@ import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias, cast
 
 from crosstrade_panel.storage.journal_file import storable
@@ -48,6 +48,144 @@ class PressRecord:
     ended_after_s: float | None = None
     ended_facts: Mapping[str, Fact] = field(default_factory=dict)
     acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which presses of the journal's list are wanted; what is left out is not asked for.
+
+    `text` is looked for in the facts of the press, whatever the case (ASCII); a press with one of the
+    verdicts `meant` is found by it too. `account`: "" for presses of all accounts at once. `verdict`, of the
+    latest outcome: "" for none. `since` is the first moment, `until` the first one after.
+    """
+
+    text: str = ""
+    meant: tuple[str, ...] = ()
+    account: str | None = None
+    verdict: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPress:
+    """One line of the journal's list. `seq` orders presses as they were journalled."""
+
+    seq: int
+    press_id: str
+    at: datetime
+    action: str
+    account: str | None
+    instrument: str | None
+    side: str | None
+    verdict: str | None
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the list can be narrowed to: accounts (of the latest presses), and hours with presses."""
+
+    accounts: tuple[str, ...] = ()
+    hours: tuple[datetime, ...] = ()
+
+
+_LISTED = """
+SELECT p.seq, p.press_id, p.at, p.facts,
+       (SELECT o.verdict FROM steps o WHERE o.press_id = p.press_id AND o.kind = 'outcome'
+        ORDER BY o.seq DESC LIMIT 1),
+       EXISTS (SELECT 1 FROM steps a WHERE a.press_id = p.press_id AND a.kind = 'acknowledged')
+FROM presses p
+"""
+_COUNTED = "SELECT count(*) FROM presses p"
+_LATEST_VERDICT = (
+    "(SELECT o.verdict FROM steps o WHERE o.press_id = p.press_id AND o.kind = 'outcome'"
+    " ORDER BY o.seq DESC LIMIT 1)"
+)
+_OFFERED_OF_LATEST = 20_000
+
+
+def listed(
+    connection: sqlite3.Connection, wanted: Wanted, before: int | None, limit: int
+) -> list[ListedPress]:
+    """A page of the list, newest first; `before` is the `seq` of the last line already shown."""
+    where, values = _conditions(wanted)
+    rows = connection.execute(
+        f"{_LISTED} WHERE p.seq < ? AND {where} ORDER BY p.seq DESC LIMIT ?",
+        (1 << 62 if before is None else before, *values, limit),
+    ).fetchall()
+    return [_listed(row) for row in rows]
+
+
+def how_many(connection: sqlite3.Connection, wanted: Wanted) -> int:
+    """How many presses are wanted."""
+    where, values = _conditions(wanted)
+    row = connection.execute(f"{_COUNTED} WHERE {where}", values).fetchone()
+    return int(cast("tuple[int]", row)[0])
+
+
+def offered(connection: sqlite3.Connection) -> Offered:
+    """What the list can be narrowed to."""
+    accounts = connection.execute(
+        "SELECT DISTINCT CASE WHEN json_valid(facts) THEN json_extract(facts, '$.account') END FROM presses"
+        " WHERE seq > (SELECT max(seq) FROM presses) - ?",
+        (_OFFERED_OF_LATEST,),
+    ).fetchall()
+    hours = connection.execute("SELECT DISTINCT substr(at, 1, 13) FROM presses").fetchall()
+    return Offered(
+        tuple(sorted({name for (name,) in accounts if isinstance(name, str)})),
+        tuple(sorted({datetime.fromisoformat(f"{hour}:00:00+00:00") for (hour,) in hours}, reverse=True)),
+    )
+
+
+def _conditions(wanted: Wanted) -> tuple[str, list[object]]:
+    """What is wanted as SQL. The plus keeps SQLite from walking by press id instead of by `seq`."""
+    where: list[str] = ["1"]
+    values: list[object] = []
+    if wanted.since is not None:
+        where.append("p.at >= ?")
+        values.append(_second(wanted.since))
+    if wanted.until is not None:
+        where.append("p.at < ?")
+        values.append(_second(wanted.until))
+    if wanted.account is not None:
+        # As the writer spells it: a hundred thousand facts are searched, not parsed.
+        name = json.dumps(storable(wanted.account)) if wanted.account else "null"
+        where.append("instr(p.facts, ?) > 0")
+        values.append(f'"account": {name}')
+    if wanted.verdict == "":
+        where.append("+p.press_id NOT IN (SELECT press_id FROM steps WHERE verdict IS NOT NULL)")
+    elif wanted.verdict is not None:
+        where.append("+p.press_id IN (SELECT press_id FROM steps WHERE verdict = ?)")
+        where.append(f"{_LATEST_VERDICT} = ?")
+        values += [wanted.verdict, wanted.verdict]
+    if wanted.text:
+        marks = ", ".join("?" * len(wanted.meant))
+        ended_so = f"+p.press_id IN (SELECT press_id FROM steps WHERE verdict IN ({marks}))"  # noqa: S608
+        where.append(f"(p.facts LIKE ? ESCAPE '\\' OR {ended_so})")
+        values += [_like(json.dumps(storable(wanted.text))[1:-1]), *wanted.meant]
+    return " AND ".join(where), values
+
+
+def _second(at: datetime) -> str:
+    """A time as rows begin with it, to be compared as text."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _listed(row: tuple[int, str, str, str, str | None, int]) -> ListedPress:
+    seq, press_id, at, text, verdict, acknowledged = row
+    facts = _facts(text)
+    return ListedPress(
+        seq=seq,
+        press_id=press_id,
+        at=datetime.fromisoformat(at),
+        action=_name(facts.get("action")) or "",
+        account=_name(facts.get("account")),
+        instrument=_name(facts.get("instrument")),
+        side=_name(facts.get("side")),
+        verdict=verdict,
+        acknowledged=bool(acknowledged),
+    )
 
 
 def recent(

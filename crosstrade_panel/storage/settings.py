@@ -5,7 +5,7 @@ import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar, cast
 
 from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_folder, narrow, refuse_foreign_link
 
-Value: TypeAlias = bool | float | str
+Value: TypeAlias = bool | float | str | Mapping[str, str]
 T = TypeVar("T", bool, float, str)
 
 SAFE_HOLD_S = 0.3
@@ -22,6 +22,8 @@ SAFE_HOLD_S = 0.3
 _LONGEST_HOLD_S = 5.0
 _MAX_BYTES = 256 * 1024
 _MAX_TEXT = 500
+_MOST_NICKNAMES = 500
+_LONGEST_NICKNAME = 40
 _KEY = "setting"
 
 
@@ -84,6 +86,35 @@ def _address(value: object) -> str:
     raise BadValueError("must begin with https:// (plain http:// only to 127.0.0.1 or [::1])")
 
 
+def _web(value: object) -> str:
+    """Empty, or an https address that a browser may be sent to."""
+    text = _text(value).strip()
+    if not text:
+        return ""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - rarely needed
+
+    try:
+        parts = urlsplit(text)
+        is_whole = bool(parts.hostname) and parts.port != 0 and parts.username is None
+    except ValueError as error:
+        raise BadValueError("must be an address") from error
+    if parts.scheme != "https" or not is_whole or " " in text:
+        raise BadValueError("must begin with https:// and name a server")
+    return text
+
+
+def _names(value: object) -> Mapping[str, str]:
+    """Nicknames by account; an empty one is none."""
+    if not isinstance(value, Mapping):
+        raise BadValueError('must be a table: { account = "name" }')
+    if len(value) > _MOST_NICKNAMES:
+        raise BadValueError(f"must have at most {_MOST_NICKNAMES} accounts")
+    found = {_text(account): _text(name).strip() for account, name in value.items()}
+    if any(len(name) > _LONGEST_NICKNAME for name in found.values()):
+        raise BadValueError(f"must have at most {_LONGEST_NICKNAME} characters each")
+    return {account: name for account, name in found.items() if account.strip() and name}
+
+
 def _one_of(*allowed: str) -> Callable[[object], str]:
     def check(value: object) -> str:
         if not isinstance(value, str) or value not in allowed:
@@ -122,12 +153,18 @@ class Settings:
     hold_wide_s: float = _setting(_hold, "Seconds to hold FLATTEN for all accounts.", default=0.7)
     hold_narrow_s: float = _setting(_hold, "Seconds to hold REVERSE, and other narrow holds.", default=0.5)
     broker_phone: str = _setting(_text, "The desk's telephone, for when nothing else works.", default="")
-    broker_web: str = _setting(_text, "The broker's web platform, for when nothing else works.", default="")
+    broker_web: str = _setting(_web, "The broker's web platform, for when nothing else works.", default="")
+    start_at_login: bool = _setting(_flag, "Start the panel when you log in.", default=False)
+    nicknames: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={_KEY: (_names, "What you call your accounts: shown beside their names.")},
+    )
 
 
 def _declared(one: "Field[Value]") -> Setting:
     check, help_text = cast("tuple[Callable[[object], Value], str]", one.metadata[_KEY])
-    return Setting(one.name, cast("Value", one.default), help_text, check)
+    default = one.default if one.default_factory is MISSING else one.default_factory()
+    return Setting(one.name, cast("Value", default), help_text, check)
 
 
 SETTINGS: Mapping[str, Setting] = {one.name: _declared(one) for one in fields(Settings)}
@@ -279,10 +316,13 @@ def _merged(text: str, changes: Mapping[str, Value]) -> str | None:
     try:
         document = tomlkit.parse(text if text.endswith("\n") or not text else f"{text}\n")
         for name, value in changes.items():
+            item = tomlkit.item(value)
+            if isinstance(value, Mapping):
+                item = tomlkit.inline_table()  # one line, as every other setting is
+                item.update(value)
             if name in document:
-                document[name] = value
+                document[name] = item if isinstance(value, Mapping) else value
             else:
-                item = tomlkit.item(value)
                 item.comment(SETTINGS[name].help)
                 document.add(name, item)
         merged = tomlkit.dumps(document)

@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from crosstrade_panel.domain.names import fold
@@ -28,13 +28,17 @@ Blocks: TypeAlias = Callable[[Position], bool]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one read of the positions says of one account. `blocking` rows keep it from being proved."""
+    """What one read of the positions says of one account. `blocking` rows keep it from being proved.
+
+    `is_blind`: the account was cut off when it was made, as far as the listings say; half of no proof.
+    """
 
     stamp: Stamp
     source: Source
     is_clean: bool
     blocking: tuple[Position, ...]
     rows: tuple[Position, ...]
+    is_blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ class Evidence:
     ended_at: float | None = None
     beginnings: int = 1
     _listed: dict[str, Account] = field(default_factory=dict)
+    _there: list[tuple[float, frozenset[str]]] = field(default_factory=list)
 
     def add_positions(self, read: PositionsRead) -> None:
         """Take in a read of the positions; one sent too early is no evidence."""
@@ -186,7 +191,23 @@ class Evidence:
     def looks(self, account: str, blocks: Blocks) -> list[Look]:
         """What every read says of one account, oldest first; rows that `blocks` accepts stand in the way."""
         key = fold(account)
-        return [indexed.look(key, blocks) for indexed in self.reads]
+        looks = [indexed.look(key, blocks) for indexed in self.reads]
+        there_from = self._there_from(key)
+        if there_from == _NEVER:
+            return looks
+        return [
+            look if look.stamp.sent_at >= there_from else replace(look, is_blind=True) for look in looks
+        ]
+
+    def _there_from(self, key: str) -> float:
+        """Since when every listing has named the account, and not as cut off."""
+        there_from = _NEVER
+        for sent_at, there in self._there:
+            if key not in there:
+                there_from = float("inf")
+            elif there_from == float("inf"):
+                there_from = sent_at
+        return there_from
 
     def listed(self, account: str) -> Account | None:
         """The account in the newest clean listing."""
@@ -219,10 +240,17 @@ class Evidence:
         self.failed.clear()
         self.listing = self.last_failure = self.last_source = None
         self._listed = {}
+        self._there.clear()
 
     def forget_old(self) -> None:
         """Keep the newest reads only: after the outcome they come for hours."""
         del self.reads[:-_KEPT_READS]
+        del self._there[:-_KEPT_READS]
+
+    def forget_all(self) -> None:
+        """Nothing more is told of the press: for a hundred accounts one read is a megabyte."""
+        self.reads.clear()
+        self.orders.clear()
 
     def other_failed(self, source: Source) -> bool:
         """Whether the other endpoint is absent or failed when it was last asked since the press."""
@@ -246,6 +274,8 @@ class Evidence:
             self.names.setdefault(key, account.name)
             if account.connected is True:
                 self.ever_connected.add(key)
+        there = frozenset(fold(account.name) for account in read.accounts if account.connected is not False)
+        insort(self._there, (read.stamp.sent_at, there), key=lambda item: item[0])
         if self.listing is None or read.stamp.sent_at >= self.listing.stamp.sent_at:
             self.listing = read
             self._listed = {fold(account.name): account for account in read.accounts}

@@ -304,6 +304,7 @@ class FlattenProof:
             look
             for look in looks
             if look.is_clean
+            and not look.is_blind
             and not look.blocking
             and (last_blocked is None or look.stamp.sent_at > last_blocked.stamp.sent_at)
         ]

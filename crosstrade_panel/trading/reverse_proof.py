@@ -200,7 +200,7 @@ def _last_run(looks: list[Look]) -> list[Look]:
     """
     run: list[Look] = []
     for look in reversed(looks):
-        if look.is_clean and (not run or _shape(look) == _shape(run[0])):
+        if look.is_clean and not look.is_blind and (not run or _shape(look) == _shape(run[0])):
             run.insert(0, look)
         elif look.is_clean or (look.blocking and (not run or _shape(look) != _shape(run[0]))):
             break

@@ -71,6 +71,9 @@ class Vigil:
         presses = self._desk.book.presses
         watched = [press for press in presses if self._is_watched(press, presses[-1])]
         self._kept = {press.id: self._kept.get(press.id) or self._begin(press) for press in watched}
+        for press in presses:
+            if press.outcome is not None and press.proof is not None and press.id not in self._kept:
+                press.proof.evidence.forget_all()
         for press in watched:
             try:
                 self._look(press, read)

@@ -115,8 +115,14 @@ def _holder_of(row: Position, accounts: Sequence[Account]) -> Account | None:
     return None if row.account is None else find_account(accounts, row.account)
 
 
-def account_choices(accounts: Sequence[Account], chosen: str | None) -> tuple[Choice, ...]:
-    """All accounts, then LIVE, then SIM; a chosen one that is gone stays, greyed."""
+def account_choices(
+    accounts: Sequence[Account], chosen: str | None, nicknames: Mapping[str, str] | None = None
+) -> tuple[Choice, ...]:
+    """All accounts, then LIVE, then SIM; a chosen one that is gone stays, greyed.
+
+    Beside the name: what the trader calls it, else the API's other name for it.
+    """
+    called = {fold(name): nickname for name, nickname in (nicknames or {}).items()}
     choices = [Choice(None, ALL_ACCOUNTS)]
     for mode in (Mode.LIVE, Mode.SIM):
         choices.extend(
@@ -124,7 +130,8 @@ def account_choices(accounts: Sequence[Account], chosen: str | None) -> tuple[Ch
                 account.name,
                 account.name,
                 mode.value,
-                "" if account.display_name in {None, account.name} else account.display_name or "",
+                called.get(fold(account.name))
+                or ("" if account.display_name in {None, account.name} else account.display_name or ""),
             )
             for account in accounts
             if account.mode is mode

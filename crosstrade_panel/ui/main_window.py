@@ -35,12 +35,15 @@ from crosstrade_panel.ui import captions, theme
 from crosstrade_panel.ui.banner import BannerArea
 from crosstrade_panel.ui.button_paint import Weight
 from crosstrade_panel.ui.chords import Chords
+from crosstrade_panel.ui.fallback_card import FallbackCard
 from crosstrade_panel.ui.first_run import FirstRunCard
 from crosstrade_panel.ui.fit import FitLabel, WrapLabel, plain_tip
+from crosstrade_panel.ui.journal_panel import JournalPanel
 from crosstrade_panel.ui.panel_menu import PanelMenu
 from crosstrade_panel.ui.pickers import Picker, SidePicker
 from crosstrade_panel.ui.press_button import Environment, Face, PressButton
 from crosstrade_panel.ui.preview_table import PreviewTable
+from crosstrade_panel.ui.settings_form import SettingsForm
 from crosstrade_panel.ui.status_notes import CaptionRow, DrillChip, StatusNotes
 from crosstrade_panel.ui.tables import (
     HEADER_HEIGHT,
@@ -48,11 +51,11 @@ from crosstrade_panel.ui.tables import (
     ClosedTable,
     LineTable,
     closed_lines,
-    journal_lines,
     order_id_lines,
 )
 from crosstrade_panel.ui.ticket_form import TicketForm
 from crosstrade_panel.ui.view import (
+    FallbackView,
     FlattenView,
     Gesture,
     Look,
@@ -114,6 +117,10 @@ class MainWindow(QWidget):
         stream_reconnect_requested: the stream shall be taken back from the tool that took it over.
         token_entered: a token as typed.
         practice_requested: the practice exchange was chosen on the first-run card.
+        fallback_toggled: what is left by hand is to be shown, or hidden.
+        broker_edited: the name of a setting of the broker's, and the text as typed.
+        web_requested: the broker's web platform, whose address was shown.
+        settings_looked_at: their page came into sight.
         pin_toggled: whether the window shall stay on top; it does so already.
         theme_chosen: "system", "dark" or "light"; it looks so already.
         close_requested: the trader wants to leave; the window stays until everything is shut down.
@@ -139,6 +146,10 @@ class MainWindow(QWidget):
     stream_reconnect_requested = Signal()
     token_entered = Signal(str)
     practice_requested = Signal()
+    fallback_toggled = Signal()
+    broker_edited = Signal(str, str)
+    web_requested = Signal(str)
+    settings_looked_at = Signal()
     pin_toggled = Signal(bool)
     theme_chosen = Signal(str)
     close_requested = Signal()
@@ -250,6 +261,15 @@ class MainWindow(QWidget):
         self._banners = BannerArea(self._environment)
         self._banners.setObjectName("outcomeBanner")
         self._banners.setAccessibleName(captions.OUTCOMES)
+        self._fallback = FallbackCard()
+        self._by_hand = QPushButton(captions.BY_HAND)
+        self._by_hand.setObjectName("byHandButton")
+        self._by_hand.setAccessibleName(f"{captions.BY_HAND}: {captions.BY_HAND_TIP}")
+        self._by_hand.setToolTip(captions.BY_HAND_TIP)
+        self._by_hand.setProperty("quiet", True)
+        self._by_hand.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._by_hand.setFixedWidth(68)  # as wide when it is urgent: the caption beside it stays
+        self._ticket.add_beside(self._by_hand)
         self._first_run = FirstRunCard()
         self._first_run.hide()
         self._caption = WrapLabel()
@@ -264,19 +284,25 @@ class MainWindow(QWidget):
         self._closed.setAccessibleName(captions.CLOSED_POSITIONS)
         self._total = FitLabel(16, (11, 10, 9, 8))
         self._total.setObjectName("closedTotal")
-        self._journal = LineTable(captions.JOURNAL_HEADINGS, (56, 120, 112))
-        self._journal.setObjectName("journalView")
-        self._journal.setAccessibleName(captions.JOURNAL)
+        self._copy_ids = QPushButton(captions.COPY_IDS)
+        self._copy_ids.setObjectName("copyIdsButton")
+        self._copy_ids.setProperty("link", True)
+        self._copy_ids.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._copy_ids.clicked.connect(self._order_ids.copy_all)
+        self._copy_ids.hide()
+        self._journal = JournalPanel()
+        self._settings = SettingsForm()
         self._tabs = QTabWidget()
         self._tabs.setObjectName("resultTabs")
         self._tabs.tabBar().setObjectName("resultTabBar")
-        self._tabs.tabBar().setAccessibleName(f"{captions.LAST_RESULT}, {captions.JOURNAL}")
+        self._tabs.tabBar().setAccessibleName(
+            f"{captions.LAST_RESULT}, {captions.JOURNAL}, {captions.SETTINGS}"
+        )
         self._tabs.addTab(self._make_result_page(), captions.LAST_RESULT)
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 5, 0, 0)
-        column.addWidget(self._journal)
-        self._tabs.addTab(page, captions.JOURNAL)
+        self._tabs.addTab(self._journal, captions.JOURNAL)
+        self._tabs.addTab(self._settings, captions.SETTINGS)
+        self._tabs.currentChanged.connect(self._on_tab)
+        self._on_tab(0)
         self._tabs.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
 
     def _make_result_page(self) -> QWidget:
@@ -288,6 +314,7 @@ class MainWindow(QWidget):
         self._order_ids.fit_height(1, 6)
         self._closed.fit_height(1, 8)
         column.addWidget(self._order_ids)
+        column.addWidget(self._copy_ids)
         column.addWidget(self._closed)
         column.addWidget(self._total)
         column.addStretch(1)
@@ -383,7 +410,8 @@ class MainWindow(QWidget):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, BAR, 0)
         column.setSpacing(4)
-        for widget in (self._ticket, self._notes, self._banners, self._first_run):
+        # The card of what is left by hand beneath the outcomes: their buttons lie still when it opens.
+        for widget in (self._ticket, self._notes, self._banners, self._fallback, self._first_run):
             column.addWidget(widget)
         column.addWidget(self._tabs, 1)
         # Takes what is left where the tabs are hidden, and nothing beside their stretch.
@@ -415,13 +443,17 @@ class MainWindow(QWidget):
             self._flatten,
             self._reverse,
             *self._ticket.inputs(),
+            self._by_hand,
             *self._notes.inputs(),
             *self._banners.inputs(),
+            *self._fallback.inputs(),
             *self._first_run.inputs(),
             self._tabs.tabBar(),
             self._order_ids,
+            self._copy_ids,
             self._closed,
-            self._journal,
+            *self._journal.inputs(),
+            *self._settings.inputs(),
             self._pin,
             self._menu_button,
         )
@@ -449,6 +481,12 @@ class MainWindow(QWidget):
         self._banners.press_arrived.connect(self._show_banners_first)
         self._first_run.token_entered.connect(self.token_entered)
         self._first_run.practice_requested.connect(self.practice_requested)
+        self._by_hand.clicked.connect(self._on_by_hand)
+        self._fallback.close_requested.connect(self.fallback_toggled)
+        self._fallback.broker_edited.connect(self.broker_edited)
+        self._fallback.web_requested.connect(self.web_requested)
+        self._menu.fallback_requested.connect(self._on_by_hand)
+        self._menu.settings_requested.connect(self.open_settings)
         self._pin.clicked.connect(self._on_pin)
         self._menu_button.clicked.connect(self._open_menu)
         self._menu.drill_chosen.connect(self.drill_chosen)
@@ -486,11 +524,11 @@ class MainWindow(QWidget):
         self._ticket.show_ticket(view.ticket)
         if old is None or view.result != old.result:
             self._show_result(view.result)
-        if old is None or view.journal != old.journal:
-            self._journal.show_lines(journal_lines(view.journal))
+        if old is None or view.fallback != old.fallback:
+            self._show_fallback(view.fallback, was_open=old is not None and old.fallback.is_open)
         if old is None or (view.needs_token, view.token_problem) != (old.needs_token, old.token_problem):
             self._first_run.show_needed(view.needs_token, view.token_problem)
-            self._tabs.setVisible(not view.needs_token)
+            self._tabs.setVisible(not view.needs_token or self._tabs.currentWidget() is self._settings)
 
     def reverse_done(self) -> None:
         """REVERSE was sent or given up: show it as let go."""
@@ -513,8 +551,9 @@ class MainWindow(QWidget):
             button.show_theme(self._theme)
         self._banners.show_theme(self._theme)
         self._drill.show_colours(self._theme.practice, self._theme.on_practice)
-        for table in (self._preview, self._order_ids, self._closed, self._journal):
+        for table in (self._preview, self._order_ids, self._closed):
             table.show_theme(self._theme)
+        self._journal.show_theme(self._theme)
         for picker in (self._account, self._instrument):
             picker.show_dim(QColor(self._theme.dim))
         if self._mode is not None:
@@ -533,6 +572,28 @@ class MainWindow(QWidget):
         self.overrideWindowFlags(flags)
         if (handle := self.windowHandle()) is not None:
             handle.setFlags(flags)
+
+    @property
+    def journal(self) -> JournalPanel:
+        """The journal's page: it asks for what it shows, and is shown it, by itself."""
+        return self._journal
+
+    @property
+    def settings(self) -> SettingsForm:
+        """The page of the settings, likewise."""
+        return self._settings
+
+    @property
+    def fallback_card(self) -> FallbackCard:
+        """What is left when nothing else works."""
+        return self._fallback
+
+    def open_settings(self) -> None:
+        """Show the page of the settings, wherever the trader is."""
+        self._tabs.show()
+        self._tabs.setCurrentWidget(self._settings)
+        self._settings.inputs()[0].setFocus()
+        QTimer.singleShot(0, self._lower, lambda: self._scroll_to(self._tabs))
 
     def show_about(self) -> None:
         """Say what this is, in a window of its own that stops nothing."""
@@ -591,8 +652,23 @@ class MainWindow(QWidget):
         self._caption.setText(result.caption)
         self._caption.setVisible(bool(result.caption))
         self._order_ids.show_lines(order_id_lines(result.order_ids))
+        self._copy_ids.setVisible(len(result.order_ids) > 1)
         self._closed.show_lines(closed_lines(result.closed))
         self._total.setText(f"{captions.TOTAL} {result.total}" if result.total else "")
+
+    def _show_fallback(self, fallback: FallbackView, *, was_open: bool) -> None:
+        self._fallback.show_fallback(fallback)
+        self._by_hand.setText(f"! {captions.BY_HAND}" if fallback.is_urgent else captions.BY_HAND)
+        self._by_hand.setProperty("urgent", fallback.is_urgent)
+        self.style().unpolish(self._by_hand)
+        self.style().polish(self._by_hand)
+        if fallback.is_open and not was_open:
+            QTimer.singleShot(0, self._lower, self._show_fallback_in_sight)
+
+    def _show_fallback_in_sight(self) -> None:
+        """Scroll to the card, but never under a finger: a button of an outcome may be held just now."""
+        if self._fallback.isVisible() and not QGuiApplication.mouseButtons():
+            self._lower.ensureWidgetVisible(self._fallback, 0, 4)
 
     def _make_about(self) -> QDialog:
         about = QDialog(self)
@@ -614,12 +690,30 @@ class MainWindow(QWidget):
         QTimer.singleShot(0, self._lower, self._scroll_to_banners)
 
     def _scroll_to_banners(self) -> None:
+        self._scroll_to(self._banners)
+
+    def _scroll_to(self, part: QWidget) -> None:
         bar = self._lower.verticalScrollBar()
-        top = self._banners.y()
+        top = part.y()
         if not bar.value() <= top < bar.value() + self._lower.viewport().height() - 50:
             bar.setValue(top)
 
     # What the trader does
+
+    def _on_tab(self, number: int) -> None:
+        # The other pages ask for no room: the longest would make all of them as long as itself.
+        policy = QSizePolicy.Policy
+        for each in range(self._tabs.count()):
+            page = self._tabs.widget(each)
+            if page is not None:
+                page.setSizePolicy(policy.Preferred, policy.Preferred if each == number else policy.Ignored)
+        if number:
+            QTimer.singleShot(0, self._tabs, lambda: self._scroll_to(self._tabs))
+        if self._tabs.currentWidget() is self._settings:
+            self.settings_looked_at.emit()
+
+    def _on_by_hand(self) -> None:
+        self.fallback_toggled.emit()
 
     def _on_leaves(self) -> None:
         self.widen_side_requested.emit()

@@ -23,7 +23,7 @@ class PanelMenu(QMenu):
         stream_toggled: whether presses shall go over the stream.
         stream_reconnect_requested: the stream shall be taken back from the tool that took it over.
         theme_chosen: "system", "dark" or "light".
-        about_requested, quit_requested: as they say.
+        settings_requested, fallback_requested, about_requested, quit_requested: as they say.
     """
 
     drill_chosen = Signal(object)
@@ -31,6 +31,8 @@ class PanelMenu(QMenu):
     stream_toggled = Signal(bool)
     stream_reconnect_requested = Signal()
     theme_chosen = Signal(str)
+    settings_requested = Signal()
+    fallback_requested = Signal()
     about_requested = Signal()
     quit_requested = Signal()
 
@@ -58,6 +60,12 @@ class PanelMenu(QMenu):
         self._take_back.setVisible(False)
         self._take_back.triggered.connect(self._on_take_back)
         self.addSeparator()
+        self._item("settingsAction", captions.SETTINGS_ITEM, captions.SETTINGS_TIP).triggered.connect(
+            self._on_settings
+        )
+        self._item("fallbackAction", captions.FALLBACK, captions.BY_HAND_TIP).triggered.connect(
+            self._on_fallback
+        )
         self._theme_actions = self._make_themes()
         self.addAction(captions.ABOUT, self._on_about)
         self.addSeparator()
@@ -170,6 +178,12 @@ class PanelMenu(QMenu):
 
     def _on_take_back(self) -> None:
         self.stream_reconnect_requested.emit()
+
+    def _on_settings(self) -> None:
+        self.settings_requested.emit()
+
+    def _on_fallback(self) -> None:
+        self.fallback_requested.emit()
 
     def _on_about(self) -> None:
         self.about_requested.emit()

@@ -1,7 +1,7 @@
 """Decides what the window shows and what its gestures do. Knows no Qt."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -9,22 +9,36 @@ from crosstrade_panel import texts
 from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.names import same_instrument
 from crosstrade_panel.domain.outcome import Cause, Reason, Verdict
-from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side, overlap
+from crosstrade_panel.domain.scope import (
+    EveryAccount,
+    OneAccount,
+    Scope,
+    ScopeError,
+    Side,
+    account_of,
+    overlap,
+)
 from crosstrade_panel.domain.snapshot import find_account, in_scope
 from crosstrade_panel.domain.ticket import ReverseTicket, read_price, read_quantity
 from crosstrade_panel.trading.cancel import Cancel
 from crosstrade_panel.trading.desk import Desk
+from crosstrade_panel.trading.flat_proof import FlattenProof
 from crosstrade_panel.trading.flatten import Flatten
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import Clock
 from crosstrade_panel.trading.press import Phase, Press, PressBook
 from crosstrade_panel.trading.reverse import Held, Reverse, held_position
+from crosstrade_panel.trading.reverse_proof import ReverseProof
 from crosstrade_panel.ui import describe
+from crosstrade_panel.ui.elsewhere_cards import ElsewhereCards
+from crosstrade_panel.ui.masks import Masks
+from crosstrade_panel.ui.outage import Outage
 from crosstrade_panel.ui.view import (
     ActionKind,
     BannerAction,
+    Choice,
+    FallbackView,
     FlattenView,
-    JournalRow,
     Look,
     PanelView,
     PracticeView,
@@ -109,7 +123,12 @@ class Presenter:
         self._reverse_notice: _Notice | None = None
         self._status_notice: _Notice | None = None
         self._alerted: dict[str, Verdict] = {}
-        self._journal: tuple[JournalRow, ...] = ()
+        self._elsewhere = ElsewhereCards()
+        self._outage = Outage()
+        self._phone, self._web = "", ""
+        self._nicknames: Mapping[str, str] = {}
+        self.masks = Masks()
+        self.is_masking = False
         self._warned_of: frozenset[str] = frozenset()
         self._shown: PanelView | None = None
         self._is_due = False
@@ -204,16 +223,45 @@ class Presenter:
         """How the stream does; `link` says so in the status line while presses go over it."""
         self._stream, self._stream_link = stream, link
 
-    def show_journal(self, rows: tuple[JournalRow, ...]) -> None:
-        """The journal's newest presses have been read."""
-        self._journal = rows
+    def know_broker(self, phone: str, web: str) -> None:
+        """The broker's desk and web platform, for when nothing else works."""
+        self._phone, self._web = phone, web
         self.refresh()
+
+    def know_nicknames(self, nicknames: Mapping[str, str]) -> None:
+        """What the trader calls the accounts, by their names."""
+        self._nicknames = nicknames
+        self.refresh()
+
+    def hold_for(self, wide_s: float, narrow_s: float) -> None:
+        """How long buttons are held from now on."""
+        self._pace = replace(self._pace, hold_wide_s=wide_s, hold_narrow_s=narrow_s)
+        self.refresh()
+
+    def mask_names(self, *, on: bool) -> None:
+        """Mask account names wherever they are shown, or not."""
+        self.is_masking = on
+        self.refresh()
+
+    @property
+    def account_choices(self) -> tuple[Choice, ...]:
+        """The accounts that the API reported, as they may be shown."""
+        choices = describe.account_choices(self._picture().accounts, None, self._nicknames)[1:]
+        if not self.is_masking:
+            return choices
+        self.masks.learn(self._names_to_mask())
+        return self.masks.of(choices)
 
     def refresh(self) -> None:
         """Paint what is known now."""
         self._follow_the_position()
-        self._shown = self.view()
-        self._show(self._shown)
+        self._look_for_outage()
+        view = self.view()
+        if self.is_masking:
+            self.masks.learn(self._names_to_mask())
+            view = self.masks.view(view)
+        self._shown = view
+        self._show(view)
 
     def _refresh_behind(self) -> None:
         """Paint once the press, which was started before, has had time to leave: painting takes as long."""
@@ -376,12 +424,29 @@ class Presenter:
             self._aim = None
             self._tell_reverse(texts.REVERSE_LET_GO)
 
+    def on_fallback_toggled(self) -> None:
+        """What is left by hand is to be shown, or hidden."""
+        self._outage.toggle()
+        self.refresh()
+
     def on_acknowledged(self, press_id: str) -> None:
         """The trader has seen an outcome. Sends nothing."""
-        press = self._book.acknowledge(press_id)
-        if press is not None and self._desk is not None:
+        press = self._book.acknowledge(press_id) or self._elsewhere.drop(press_id)
+        if press is not None and press.outcome is not None and self._desk is not None:
             self._desk.record.acknowledged(press)
         self.refresh()
+
+    def on_elsewhere(self, press: Press) -> None:
+        """Another process has pressed, or its press has come further: shown, and loud where it is."""
+        is_news = self._elsewhere.take(press)
+        if is_news and press.outcome is not None and press.outcome.verdict.is_loud:
+            self._alert(press)
+        self.refresh()
+
+    @property
+    def pressed_elsewhere(self) -> tuple[Press, ...]:
+        """The presses of other processes that are shown."""
+        return self._elsewhere.presses
 
     # --- reverse ------------------------------------------------------------------------------------------
 
@@ -511,7 +576,7 @@ class Presenter:
                 missing=self._missing,
                 stream_link=self._stream_link,
             ),
-            accounts=describe.account_choices(picture.accounts, self._account),
+            accounts=describe.account_choices(picture.accounts, self._account, self._nicknames),
             account=self._account,
             instruments=describe.instrument_choices(
                 picture.positions, self._account, self._recent, self._instrument
@@ -522,23 +587,66 @@ class Presenter:
             flatten=self._flatten_view(now),
             reverse=reverse,
             ticket=ticket,
-            banners=tuple(
-                describe.banner(
-                    press,
-                    picture,
-                    now,
-                    is_practice=self._is_practice,
-                    action=self._action_of(press, now),
-                )
-                for press in stacked
+            banners=self._elsewhere.among(
+                [
+                    (
+                        press,
+                        describe.banner(
+                            press,
+                            picture,
+                            now,
+                            is_practice=self._is_practice,
+                            action=self._action_of(press, now),
+                        ),
+                    )
+                    for press in stacked
+                ],
+                picture,
+                now,
+                is_practice=self._is_practice,
             ),
             result=describe.result(last),
-            journal=self._journal,
+            fallback=self._fallback_view(picture),
             practice=self._practice,
             stream=self._stream,
             needs_token=needs_token,
             token_problem=problem if needs_token else "",
         )
+
+    def _look_for_outage(self) -> None:
+        """A 408 says that NinjaTrader is away, whether a read or a press met it."""
+        if self._desk is None:
+            return
+        watch = self._desk.watch
+        failing = watch.failing
+        if failing is not None and failing.reason.cause is Cause.NINJATRADER_OFFLINE:
+            self._outage.meet(self._clock.monotonic())
+        for press in self._book.presses:
+            if press.is_unresolved and _cause_of_doubt(press) is Cause.NINJATRADER_OFFLINE:
+                self._outage.meet(self._clock.monotonic())
+        if failing is None and watch.latest is not None:
+            self._outage.see_good_read(watch.latest.stamp.sent_at)
+
+    def _fallback_view(self, picture: describe.Picture) -> FallbackView:
+        lock = self._book.flatten_lock(self.scope, self._clock.monotonic())
+        button = describe.flatten_button(self.scope, picture, lock, self._pace, missing=self._missing)
+        is_urgent = self._outage.is_on or button.look is Look.LOOKS_DEAD
+        return FallbackView(self._outage.is_open, is_urgent, self._phone, self._web)
+
+    def _names_to_mask(self) -> Iterator[str | None]:
+        """Every account name that a view may have in it."""
+        picture = self._picture()
+        for account in picture.accounts:
+            yield account.name
+            yield account.display_name
+        yield from (row.account for row in picture.positions)
+        yield from (order.account for read in picture.orders.values() for order in read.orders)
+        yield self._account
+        for press in self._book.presses:
+            yield account_of(press.scope)
+            if press.outcome is not None:
+                yield from (fate.account for fate in press.outcome.fates)
+            yield from (row.account for row in press.closed_positions)
 
     def _picture(self) -> describe.Picture:
         if self._desk is None:
@@ -625,6 +733,16 @@ class Presenter:
     def _live_notice(self, now: float) -> str | None:
         notice = self._reverse_notice
         return None if notice is None or now >= notice.until else notice.text
+
+
+def _cause_of_doubt(press: Press) -> Cause | None:
+    """Why a press has no usable answer, as soon as that is known."""
+    reason: Reason | None = None
+    if press.outcome is not None:
+        reason = press.outcome.reason
+    elif isinstance(press.proof, FlattenProof | ReverseProof):
+        reason = press.proof.case.doubt
+    return None if reason is None else reason.cause
 
 
 def _held_words(held: Held | str) -> str:

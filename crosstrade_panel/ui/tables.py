@@ -1,6 +1,7 @@
-"""The tables of the window: what they share, order ids, closed positions, journal."""
+"""The tables of the window: what they share, order ids, closed positions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -10,6 +11,7 @@ from PySide6.QtCore import (
     QPoint,
     QSize,
     Qt,
+    Signal,
 )
 from PySide6.QtGui import (
     QBrush,
@@ -25,8 +27,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.fit import plain_tip
 from crosstrade_panel.ui.lines import Cell, Line, Lines
-from crosstrade_panel.ui.theme import DARK, SYMBOLS, Theme
-from crosstrade_panel.ui.view import ClosedRow, JournalRow
+from crosstrade_panel.ui.theme import DARK, Theme
+from crosstrade_panel.ui.view import ClosedRow
 
 ROW_HEIGHT = 19
 HEADER_HEIGHT = 20
@@ -35,10 +37,17 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class LineModel(QAbstractTableModel):
-    """Rows of finished cells under fixed headings."""
+    """Rows of finished cells under fixed headings.
+
+    Signals:
+        more_wanted: the end is in sight, and `has_more`; asked once for each batch.
+    """
+
+    more_wanted = Signal()
 
     def __init__(self, headings: Sequence[str], parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.has_more = False
         self._headings = tuple(headings)
         self._lines = Lines.of(())
         self._theme = DARK
@@ -60,6 +69,22 @@ class LineModel(QAbstractTableModel):
         self.beginResetModel()
         self._lines = lines
         self.endResetModel()
+
+    def append_lines(self, lines: Lines) -> None:
+        """Show the same rows, and further ones beneath them."""
+        first = len(self._lines)
+        if len(lines) > first:
+            self.beginInsertRows(QModelIndex(), first, len(lines) - 1)
+            self._lines = lines
+            self.endInsertRows()
+
+    def canFetchMore(self, parent: Index) -> bool:
+        return self.has_more and not parent.isValid()
+
+    def fetchMore(self, _parent: Index) -> None:
+        # Whoever answers says whether there is still more.
+        self.has_more = False
+        self.more_wanted.emit()
 
     def show_theme(self, theme: Theme) -> None:
         """Colour the cells for another theme."""
@@ -202,6 +227,10 @@ class LineTable(QTableView):
     def _chosen_rows(self) -> list[int]:
         return sorted(index.row() for index in self.selectionModel().selectedRows())
 
+    def add_menu_action(self, text: str, act: Callable[[], None]) -> None:
+        """Offer one more thing in the menu of the rows."""
+        self._menu.addAction(text, act)
+
     def _open_menu(self, at: QPoint) -> None:
         self._menu.popup(self.viewport().mapToGlobal(at))
 
@@ -258,13 +287,66 @@ class LineTable(QTableView):
 
 
 class ClosedTable(LineTable):
-    """The closed positions as reported. What does not fit is in the tooltip, and in what is copied."""
+    """The closed positions as reported. What does not fit is in the tooltip, and in what is copied.
+
+    A click on a heading sorts by it, the next one the other way round, the third as reported.
+    """
 
     _ACCOUNT, _INSTRUMENT, _POSITION, _AVERAGE, _MARKET, _PROFIT = range(6)
 
     def __init__(self) -> None:
         super().__init__(captions.CLOSED_HEADINGS, (66, 62, 52, 60, 60, 60))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._reported = Lines.of(())
+        self._sorted_by: tuple[int, Qt.SortOrder] | None = None
+        header = self.horizontalHeader()
+        header.setSectionsClickable(True)
+        header.sectionClicked.connect(self.sort_by)
+        self.add_menu_action(captions.AS_REPORTED, self.sort_as_reported)
+        for column, heading in enumerate(captions.CLOSED_HEADINGS):
+            self.add_menu_action(captions.SORT_BY.format(heading=heading), self._sorter(column))
+
+    def show_lines(self, lines: Lines) -> None:
+        """Show other rows, in the order that was chosen."""
+        self._reported = lines
+        super().show_lines(self._in_order(lines))
+
+    def sort_by(self, column: int) -> None:
+        """Sort by a column: rising, falling, as reported."""
+        rising, falling = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
+        match self._sorted_by:
+            case (sorted_column, order) if sorted_column == column:
+                self._sorted_by = (column, falling) if order is rising else None
+            case _:
+                self._sorted_by = (column, rising)
+        self._show_order()
+
+    def sort_as_reported(self) -> None:
+        """Show the order of the answer again."""
+        self._sorted_by = None
+        self._show_order()
+
+    def _sorter(self, column: int) -> Callable[[], None]:
+        return lambda: self.sort_by(column)
+
+    def _show_order(self) -> None:
+        header = self.horizontalHeader()
+        header.setSortIndicatorShown(self._sorted_by is not None)
+        if self._sorted_by is not None:
+            header.setSortIndicator(*self._sorted_by)
+        self.show_lines(self._reported)
+
+    def _in_order(self, lines: Lines) -> Lines:
+        if self._sorted_by is None:
+            return lines
+        column, order = self._sorted_by
+        return Lines.of(
+            sorted(
+                lines,
+                key=lambda line: _rank(line.cells[column]),
+                reverse=order is Qt.SortOrder.DescendingOrder,
+            )
+        )
 
     def columns_for(self, width: int) -> tuple[int, ...]:
         """All where they fit; else, one by one, without a shared account, the market, the average."""
@@ -276,6 +358,17 @@ class ClosedTable(LineTable):
                 break
             shown.remove(column)
         return tuple(shown)
+
+
+def _rank(cell: Cell) -> tuple[bool, Decimal, str]:
+    """Where a cell comes in a sorted column: numbers by their size, what is none of them at the end."""
+    if not cell.is_number:
+        return (False, Decimal(0), cell.text.casefold())
+    try:
+        value = Decimal(cell.text.replace("−", "-").replace(",", ""))
+    except InvalidOperation:
+        return (True, Decimal(0), cell.text)
+    return (not value.is_finite(), value if value.is_finite() else Decimal(0), "")
 
 
 def closed_lines(rows: Sequence[ClosedRow]) -> Lines:
@@ -310,23 +403,6 @@ def order_id_lines(order_ids: Sequence[str]) -> Lines:
     """Order ids as lines."""
     return Lines.of(
         [Line((number, order_id), (Cell(order_id),)) for number, order_id in enumerate(order_ids)]
-    )
-
-
-def journal_lines(rows: Sequence[JournalRow]) -> Lines:
-    """Presses as lines; the symbol says what the colour says."""
-    return Lines.of(
-        [
-            Line(
-                row.press_id,
-                (
-                    Cell(row.time),
-                    Cell(row.what),
-                    Cell(f"{SYMBOLS[row.tone]} {row.outcome}", tone=row.tone),
-                ),
-            )
-            for row in rows
-        ]
     )
 
 

@@ -358,7 +358,8 @@ def stylesheet(theme: Theme) -> str:
     """The window's stylesheet; press buttons and fitted labels paint themselves."""
     colours = {each.name: getattr(theme, each.name) for each in fields(theme)}
     chevron = icon_path(f"chevron-{theme.name}.svg").as_posix()
-    return _SHEET.format(**colours, chevron=chevron)
+    check = icon_path(f"check-{theme.name}.svg").as_posix()
+    return _SHEET.format(**colours, chevron=chevron, check=check)
 
 
 _SHEET = """
@@ -370,6 +371,7 @@ QLineEdit, QComboBox {{
     background: {raised}; border: 1px solid {line}; border-radius: 5px; padding: 3px 6px;
     selection-background-color: {selected}; selection-color: {selected_text};
 }}
+QLineEdit {{ placeholder-text-color: {dim}; }}
 QLineEdit:focus, QComboBox:focus {{ border: 2px solid {accent}; padding: 2px 5px; }}
 QComboBox QLineEdit, QComboBox QLineEdit:focus {{ border: none; padding: 0; background: transparent; }}
 QComboBox::drop-down {{ width: 18px; border: none; }}
@@ -408,6 +410,13 @@ QPushButton[quiet="true"]:hover, QToolButton[quiet="true"]:hover {{ color: {text
 QPushButton[quiet="true"]:focus, QToolButton[quiet="true"]:focus {{ border: 1px solid {accent}; }}
 QToolButton[quiet="true"]:checked {{ color: {text}; background: {raised}; border: 1px solid {line}; }}
 QToolButton[quiet="true"]:checked:focus {{ border: 1px solid {accent}; }}
+QPushButton[urgent="true"] {{ color: {doubt}; font-weight: bold; }}
+QCheckBox {{ spacing: 6px; padding: 2px; border: 1px solid transparent; }}
+QCheckBox:focus {{ border: 1px solid {accent}; border-radius: 4px; }}
+QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {dim}; border-radius: 3px;
+    background: {raised}; }}
+QCheckBox::indicator:checked {{ background: {accent}; border-color: {accent}; image: url("{check}"); }}
+QPushButton:disabled {{ color: {dim}; background: transparent; }}
 QPushButton#leavesButton {{
     background: {doubt_surface}; color: {doubt}; border: 1px solid {doubt}; padding: 1px 4px; font-size: 11px;
 }}
@@ -444,7 +453,7 @@ QLabel[tone="good"] {{ color: {good}; }}
 QLabel[tone="bad"] {{ color: {bad}; }}
 QLabel[tone="doubt"] {{ color: {doubt}; }}
 QLabel[tone="busy"] {{ color: {busy}; }}
-QFrame#firstRunCard, QFrame#ticketForm {{
+QFrame#firstRunCard, QFrame#ticketForm, QFrame#fallbackCard {{
     background: {surface}; border: 1px solid {line}; border-radius: 6px;
 }}
 QMenu {{ background: {raised}; border: 1px solid {line}; }}

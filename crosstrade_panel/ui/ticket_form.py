@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -49,7 +50,10 @@ class TicketForm(QWidget):
         self._problem.setObjectName("ticketProblem")
         self._problem.setProperty("tone", "bad")
         self._problem.hide()
-        column.addWidget(self._toggle)
+        self._head = QHBoxLayout()
+        self._head.setSpacing(4)
+        self._head.addWidget(self._toggle, 1)
+        column.addLayout(self._head)
         column.addWidget(self._form)
         column.addWidget(self._problem)
         self._make_fields()
@@ -140,6 +144,10 @@ class TicketForm(QWidget):
         if self._problem.text() != view.problem:
             self._problem.setText(view.problem)
         self._problem.setVisible(bool(view.problem))
+
+    def add_beside(self, widget: QWidget) -> None:
+        """Put something beside the caption: there it costs no height."""
+        self._head.addWidget(widget)
 
     def inputs(self) -> tuple[QWidget, ...]:
         """What takes the focus, in order."""

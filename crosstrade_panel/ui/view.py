@@ -3,8 +3,11 @@
 All texts are finished sentences or cells, to be shown as plain text.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
+from typing import TypeAlias
 
 from crosstrade_panel.domain.scope import Scope, Side
 from crosstrade_panel.domain.snapshot import Mode
@@ -209,13 +212,98 @@ class ResultView:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """One press in the journal list."""
+    """One press in the journal list. `full_time` is the whole of `time`."""
 
     press_id: str
     time: str
     what: str
     outcome: str
     tone: Tone
+    full_time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFilter:
+    """What the journal's list is narrowed to. `account` and `outcome`: "" for all accounts, no outcome."""
+
+    text: str = ""
+    account: str | None = None
+    outcome: str | None = None
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPage:
+    """Lines of the journal's list, newest first; `has_more` where older ones can be asked for."""
+
+    rows: tuple[JournalRow, ...] = ()
+    has_more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JournalChoices:
+    """What the list can be narrowed to: values as a JournalFilter has them (a day in ISO spelling)."""
+
+    accounts: tuple[Choice, ...] = ()
+    outcomes: tuple[Choice, ...] = ()
+    days: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """One step of a press: seconds since the press, time of day, what happened, and everything about it."""
+
+    after: str
+    time: str
+    what: str
+    detail: str = ""
+    tone: Tone = Tone.NEUTRAL
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineView:
+    """The whole story of one press."""
+
+    press_id: str
+    title: str
+    rows: tuple[TimelineRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackView:
+    """What is left when nothing else works. `is_urgent`: FLATTEN looks dead, or NinjaTrader is away."""
+
+    is_open: bool = False
+    is_urgent: bool = False
+    phone: str = ""
+    web: str = ""
+
+
+SettingValue: TypeAlias = bool | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """The token of one server, never shown: where it is kept, and what became of the last try."""
+
+    origin: str = ""
+    state: str = ""
+    note: str = ""
+    tone: Tone = Tone.NEUTRAL
+    is_busy: bool = False
+    may_remove: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """The settings as they hold. `notes`: what is to be said beneath a setting, by its name."""
+
+    values: Mapping[str, SettingValue] = field(default_factory=dict)
+    nicknames: Mapping[str, str] = field(default_factory=dict)
+    accounts: tuple[Choice, ...] = ()
+    token: TokenView = field(default_factory=TokenView)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    server_warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +363,7 @@ class PanelView:
     ticket: TicketView
     banners: tuple[BannerView, ...] = ()
     result: ResultView = field(default_factory=ResultView)
-    journal: tuple[JournalRow, ...] = ()
+    fallback: FallbackView = field(default_factory=FallbackView)
     practice: PracticeView | None = None
     stream: StreamView = field(default_factory=StreamView)
     needs_token: bool = False

@@ -25,7 +25,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, str | None]]:
     """What the window was opened with; it ends with 7."""
     asked: list[tuple[bool, str | None]] = []
 
-    def run_window(*, practice: bool, base_url: str | None) -> int:
+    def run_window(*, practice: bool, base_url: str | None, **_: object) -> int:
         asked.append((practice, base_url))
         return 7
 

@@ -110,7 +110,7 @@ def test_whose_answer_a_frame_is_can_be_asked_of_any_bytes(frame: bytes) -> None
 
 @given(st.binary(max_size=60))
 def test_any_bytes_can_be_an_answer(noise: bytes) -> None:
-    assert wire.answer_of_frame(b'{"error":"' + noise, 1.0, 2.0).status in {200, 408, 429}
+    assert wire.answer_of_frame(b'{"error":"' + noise, 1.0, 2.0).status in {200, 408, 429, 500}
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,12 @@ def test_any_bytes_can_be_an_answer(noise: bytes) -> None:
         (b'{"id":"1","error":"Request timed out"}', 408),
         (b'{"id":"1","error":"timeout"}', 408),
         (b'{"id":"1","error":"NinjaTrader is not running"}', 408),
+        (b'{"id":"1","data":{"error":"Internal server error"}}', 500),
+        (b'{"id":"1","data":{"error":"Internal error"}}', 500),
+        (b'{"id":"1","data":{"error":"502 Bad Gateway"}}', 500),
+        (b'{"id":"1","data":{"error":"Service unavailable"}}', 500),
+        (b'{"id":"1","data":{"error":"Service Temporarily Unavailable"}}', 500),
+        (b'{"id":"1","data":{"error":"Instrument is not available"}}', 200),
         (b'{"id":"1","error":"Add-on offline","data":{"orderId":"a"}}', 200),
         (b'{"id":"1","data":{"success":true,"error":"","detail":"one account is not connected"}}', 200),
         (b'{"id":"1","data":{"success":false,"error":"Invalid request"}}', 200),

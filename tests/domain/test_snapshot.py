@@ -1,5 +1,6 @@
 """What a read shows: modes, rows in scope, working orders, and how far a read can be believed."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
@@ -13,6 +14,9 @@ from crosstrade_panel.domain.snapshot import (
     Stamp,
     find_account,
     in_scope,
+    protects,
+    same_rows,
+    shown_in,
     total_unrealized,
 )
 from tests.fakes import order, position
@@ -68,3 +72,45 @@ def test_an_account_is_found_without_regard_to_case() -> None:
     accounts = (Account("Sim101"), Account("Sim102"))
     assert find_account(accounts, "SIM102") == accounts[1]
     assert find_account(accounts, "Sim103") is None
+
+
+def test_a_read_shows_nothing_of_an_account_that_it_does_not_list_or_that_is_spoiled() -> None:
+    rows, listed = (position(), position("Sim102")), (Account("SIM101"),)
+    stamp = Stamp(0, 1)
+    whole = PositionsRead(Source.POSITIONS, stamp, rows)
+    assert shown_in(OneAccount("sim101"), whole) == rows[:1]
+    assert shown_in(OneAccount("Sim103"), whole) == ()
+    assert shown_in(EveryAccount(), whole) == rows
+    snapshot = PositionsRead(Source.SNAPSHOT, stamp, rows, listed)
+    assert shown_in(OneAccount("Sim101"), snapshot) == rows[:1]
+    assert shown_in(OneAccount("Sim102"), snapshot) is None
+    spoiled = replace(whole, flaws=Flaws(accounts=frozenset({"sim101"})))
+    assert shown_in(OneAccount("Sim101"), spoiled) is None
+    assert shown_in(OneAccount("Sim102"), spoiled) == rows[1:]
+    assert shown_in(EveryAccount(), replace(whole, flaws=Flaws("count"))) is None
+
+
+def test_rows_are_the_same_whatever_their_order_and_their_prices() -> None:
+    one, two = position(), position("Sim102")
+    moved = replace(one, unrealized=Decimal(1), market_price=None)
+    assert same_rows((one, two), (one, two))
+    assert same_rows((one, two), (two, moved))
+    both = (one, two)
+    assert same_rows(both, both)
+    for other in ((one,), (one, one), (one, replace(two, quantity=3)), (one, position("Sim102", side=None))):
+        assert not same_rows((one, two), other)
+
+
+def test_a_stop_on_the_other_side_protects_and_so_may_what_cannot_be_read() -> None:
+    short, long = position(), position(side=Side.LONG)
+    stop = order()  # buys at a stop
+    assert protects(stop, short)
+    assert not protects(stop, long)
+    assert protects(replace(stop, action="SellShort"), long)
+    assert not protects(replace(stop, state="Filled"), short)
+    assert not protects(replace(stop, order_type="Limit"), short)
+    assert not protects(replace(stop, instrument="NQ 12-25"), short)
+    for unread in ({"order_type": None}, {"action": None}, {"instrument": None}):
+        assert protects(replace(stop, **unread), short)  # type: ignore[arg-type]
+    assert protects(stop, position(side=None))
+    assert protects(stop, position(instrument=None))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -87,13 +88,16 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
 
 
 def stories(home: Path, without: frozenset[str] = frozenset({"note", "read"})) -> list[list[str]]:
-    """The kinds of all rows of each press, oldest first."""
+    """The kinds of all rows of each press, oldest first; an outcome that got better counts once."""
     with reading(home) as base:
         presses = base.execute("SELECT press_id FROM presses ORDER BY seq").fetchall()
         steps = base.execute("SELECT press_id, kind FROM steps ORDER BY seq").fetchall()
-    return [
-        ["intent"] + [kind for owner, kind in steps if owner == press and kind not in without]
+    told = [
+        ["intent", *(kind for owner, kind in steps if owner == press and kind not in without)]
         for (press,) in presses
+    ]
+    return [
+        [kind for before, kind in pairwise(["", *kinds]) if not before == kind == "outcome"] for kinds in told
     ]
 
 

@@ -8,13 +8,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial, wraps
 from typing import Any
 
 from crosstrade_panel import wakefulness
-from crosstrade_panel.storage.journal_file import JournalFile
+from crosstrade_panel.storage.journal_file import JournalFile, Row
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import EntryKind
@@ -70,11 +70,12 @@ def hold_the_intent() -> None:
     """The disk takes no intent: the press goes out "journal late", and has no row when the process dies."""
     original = JournalFile.append
 
-    def append(file: JournalFile, rows: Any) -> None:
+    def append(self: JournalFile, rows: Iterable[Row]) -> None:
+        rows = tuple(rows)
         if any(row.kind is EntryKind.INTENT for row in rows):
             assert threading.current_thread() is not threading.main_thread()
             halt()
-        original(file, rows)
+        original(self, rows)
 
     JournalFile.append = append  # type: ignore[method-assign]
 

@@ -206,6 +206,12 @@ STEPS = [
     Step("after the proof", ("intent", "attempt", "answer"), 1, LATE, reads=2),
     Step("after the outcome", ("intent", "attempt", "answer", "outcome"), 1, NOTHING, reads=2),
 ]
+REVERSED_IN_THE_WINDOW = {
+    "after the intent",
+    "after the exchange acted",
+    "between the two reads",
+    "after the outcome",
+}
 GOOD = {"flatten": "FLAT", "reverse": "REVERSED"}
 KIND: dict[str, Literal["flatten", "reverse", "cancel_all"]] = {
     "flatten": "flatten",
@@ -287,8 +293,16 @@ async def assert_the_next_start_tells(
 
 
 @on_posix
-@pytest.mark.parametrize("action", ["flatten", "reverse"])
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+@pytest.mark.parametrize(
+    ("step", "action"),
+    [
+        pytest.param(step, action, id=f"{action}, {step.name}")
+        for step in STEPS
+        for action in ("flatten", "reverse")
+        # Each takes two starts of the window; the command line goes through all of them for both.
+        if action == "flatten" or step.name in REVERSED_IN_THE_WINDOW
+    ],
+)
 async def test_a_window_killed_at_any_step_of_a_press_tells_what_is_known_at_its_next_start(
     qapp: QApplication,
     home_of_its_own: Path,

@@ -33,19 +33,14 @@ class Trader:
         """Do the next thing that can be done."""
         if self._is_over or self._presenter._shown is None:
             return
-        match self._action:
-            case "flatten" | "cancel" if not self._presenter.book.presses:
-                self._flatten()
-            case "cancel":
-                self._cancel()
-            case "reverse":
-                self._reverse()
-            case "hold":
-                self._hold()
-            case "stall":
-                self._hold()
-                if self._is_over:
-                    QTimer.singleShot(100, partial(time.sleep, 6.0))
+        if self._action == "reverse":
+            self._reverse()
+        elif self._action in {"hold", "stall"}:
+            self._hold()
+        elif not self._presenter.book.presses:
+            self._flatten()
+        else:
+            self._cancel()
 
     def _flatten(self) -> None:
         button = self._button("flattenButton")
@@ -77,6 +72,8 @@ class Trader:
         if button.look is Look.READY and button.face.gesture is Gesture.HOLD:
             QTest.mousePress(button, _LEFT)
             self._pressed()
+            if self._action == "stall":
+                QTimer.singleShot(100, partial(time.sleep, 6.0))
 
     def _chosen(self) -> bool:
         """Whether account and instrument are chosen; they are, as soon as they were read."""

@@ -130,6 +130,12 @@ def test_only_the_fast_checks_leave_out_what_takes_a_wire_and_root(*, fast: bool
     assert (ROOT / checks.LINKS).is_dir()
 
 
+def test_what_is_left_out_elsewhere_is_there_and_is_run_once() -> None:
+    (once,) = (check for check in checks.own_checks("python", fast=False) if check.name == "pytest")
+    assert not any(each.startswith("--ignore") for each in once.command)
+    assert [each for each in checks.ONCE if not (ROOT / each).exists()] == []
+
+
 @pytest.mark.parametrize(("passed", "code"), [([True, True], 0), ([True, False], 1), ([False, True], 1)])
 def test_one_failed_check_fails_the_command(passed: list[bool], code: int) -> None:
     assert checks.report([Verdict(str(number), each, 1.0) for number, each in enumerate(passed)]) == code

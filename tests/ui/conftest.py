@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.press_button import Environment
+from crosstrade_panel.ui.view import JournalPage
 from tests.ui import gallery
 
 
@@ -72,6 +73,7 @@ class Desk:
         ):
             getattr(self.window, name).connect(self._hear(name, None))
         self.window.show_panel(gallery.POSITIONS)
+        self.window.journal.show_page(JournalPage(gallery.JOURNAL))
         self.window.show()
         self.settle()
 

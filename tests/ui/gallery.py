@@ -4,10 +4,12 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
 from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.domain.ticket import OrderType, ReverseTicket
+from crosstrade_panel.ui.masks import Masks
 from crosstrade_panel.ui.view import (
     ActionKind,
     BannerAction,
@@ -15,8 +17,11 @@ from crosstrade_panel.ui.view import (
     Choice,
     ClosedRow,
     DrillChoice,
+    FallbackView,
     FlattenView,
     Gesture,
+    JournalChoices,
+    JournalPage,
     JournalRow,
     Look,
     OrderRow,
@@ -26,12 +31,19 @@ from crosstrade_panel.ui.view import (
     PreviewView,
     ResultView,
     ReverseView,
+    SettingsView,
     StatusView,
     StreamView,
     TicketFields,
     TicketView,
+    TimelineRow,
+    TimelineView,
+    TokenView,
     Tone,
 )
+
+if TYPE_CHECKING:
+    from crosstrade_panel.ui.main_window import MainWindow
 
 LONG_NAME = "APEX-PA-12345-EVAL-100K-TRADER-NUMBER-07"
 IDS = (
@@ -96,7 +108,73 @@ POSITIONS = PanelView(
     ticket=TicketView(TicketFields(), "2"),
     banners=(FLAT_BANNER,),
     result=RESULT,
-    journal=JOURNAL,
+)
+
+
+FALLBACK = FallbackView(
+    is_open=True, is_urgent=True, phone="+1 555 0100", web="https://desk.broker.example/login"
+)
+CHOICES = JournalChoices(
+    (Choice("", "All accounts"), Choice("Apex-03", "Apex-03"), Choice("Sim101", "Sim101")),
+    (Choice("flat", "FLAT"), Choice("unknown", "UNKNOWN"), Choice("", "no outcome")),
+    (Choice("2026-11-21", "2026-11-21 (today)"), Choice("2026-11-20", "2026-11-20")),
+)
+TIMELINE = TimelineView(
+    "p1",
+    "pressed: FLATTEN Sim102 · NQ 12-25",
+    (
+        TimelineRow(
+            "+0.000 s",
+            "14:31:06.200",
+            "pressed: FLATTEN Sim102 · NQ 12-25",
+            "to https://app.crosstrade.io:443",
+        ),
+        TimelineRow("+0.001 s", "14:31:06.201", "attempt 1 over REST"),
+        TimelineRow(
+            "+0.038 s",
+            "14:31:06.238",
+            "accepted, 3 order ids",
+            f"order ids: {', '.join(IDS)}; sent 2 ms · answered 38 ms",
+        ),
+        TimelineRow("+0.061 s", "14:31:06.261", "read of positions: nothing open", "took 21 ms"),
+        TimelineRow(
+            "+0.540 s",
+            "14:31:06.740",
+            "read of accounts and positions failed: no answer came",
+            "",
+            Tone.DOUBT,
+        ),
+        TimelineRow(
+            "+1.212 s", "14:31:07.412", "FLAT", "sent 2 ms · answered 38 ms · proved 1.2 s", Tone.GOOD
+        ),
+        TimelineRow("+31.004 s", "14:31:37.204", "acknowledged"),
+    ),
+)
+SETTINGS = SettingsView(
+    {
+        "base_url": "", "use_system_proxy": False, "use_stream": False, "last_account": "",
+        "always_on_top": True, "theme": "dark", "sound": True, "mask_names": False, "hold_wide_s": 0.7,
+        "hold_narrow_s": 0.5, "broker_phone": "+1 555 0100", "broker_web": "", "start_at_login": False,
+    },
+    {"Apex-03": "evaluation"},
+    (Choice("Apex-03", "Apex-03"), Choice("Sim101", "Sim101")),
+    TokenView("https://app.crosstrade.io:443",
+              "There is one in this computer's keyring, for https://app.crosstrade.io:443.", may_remove=True),
+)  # fmt: skip
+OTHER_SERVER = replace(
+    SETTINGS,
+    values={**SETTINGS.values, "base_url": "https://api.example.test", "theme": "light"},
+    server_warning=(
+        "NOT CROSSTRADE'S OWN SERVER. After a restart every press goes to https://api.example.test:443, with "
+        "the token that is entered for it: whoever runs it can trade your accounts. It needs a token of its own."
+    ),
+    notes={"base_url": "Holds after a restart."},
+    token=TokenView(
+        "https://api.example.test:443",
+        "There is none for https://api.example.test:443.",
+        "Not kept: CrossTrade did not accept the token.",
+        Tone.BAD,
+    ),
 )
 
 
@@ -273,6 +351,17 @@ def states() -> Iterator[tuple[str, PanelView]]:
     yield from _order_states()
     yield from _action_states()
     yield from _practice_and_stream_states()
+    yield "fallback", replace(POSITIONS, fallback=FALLBACK)
+    yield (
+        "fallback_offered",
+        replace(
+            dict(_quiet_states())["looks_dead"], fallback=replace(FALLBACK, is_open=False, phone="", web="")
+        ),
+    )
+    yield "fallback_beneath_outcomes", replace(POSITIONS, banners=(BANNERS[2],), fallback=FALLBACK)
+    masks = Masks()
+    masks.learn([LONG_NAME, *(choice.value for choice in ACCOUNTS)])
+    yield "masked", masks.view(replace(POSITIONS, banners=(STILL_OPEN, FLAT_BANNER)))
 
 
 def _order_states() -> Iterator[tuple[str, PanelView]]:
@@ -566,6 +655,66 @@ def _crowded_states() -> Iterator[tuple[str, PanelView]]:
     )
 
 
+def _open_tab(window: "MainWindow", number: int) -> None:
+    from PySide6.QtWidgets import QTabWidget
+
+    tabs = window.findChild(QTabWidget, "resultTabs")
+    assert tabs is not None
+    tabs.setCurrentIndex(number)
+
+
+def show_journal(window: "MainWindow") -> None:
+    """The page of the journal with many presses."""
+    names = ("Apex-03", "Sim101 · MES 12-25", "All accounts", f"{LONG_NAME} · NQ 12-25")
+    rows = tuple(
+        replace(
+            JOURNAL[n % 3],
+            press_id=f"q{n}",
+            what=f"FLATTEN {names[n % 4]}",
+            time="11-20 14:31" if n > 9 else "14:31:07",
+        )
+        for n in range(40)
+    )
+    window.journal.show_choices(CHOICES)
+    window.journal.show_page(JournalPage(rows, has_more=True))
+    window.journal.show_count("40 of 100,000 presses")
+    _open_tab(window, 1)
+
+
+def show_timeline(window: "MainWindow") -> None:
+    """The page of the journal with one press opened."""
+    show_journal(window)
+    window.journal.show_timeline(TIMELINE)
+
+
+def show_settings(window: "MainWindow") -> None:
+    """The page of the settings, in a window high enough for all of it."""
+    window.resize(window.width(), 1420)
+    window.settings.show_settings(SETTINGS)
+    window.open_settings()
+
+
+def show_wrong_settings(window: "MainWindow") -> None:
+    """The same with what may be wrong."""
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QLineEdit
+
+    show_settings(window)
+    window.settings.show_settings(OTHER_SERVER)
+    window.settings.check = lambda _name, _value: "Not taken: it must lie between 0.3 and 5.0."
+    field = window.findChild(QLineEdit, "setting_hold_wide_s")
+    assert field is not None
+    QTest.keyClicks(field, "1")
+
+
+PAGES = {
+    "page_journal": show_journal,
+    "page_timeline": show_timeline,
+    "page_settings": show_settings,
+    "page_settings_wrong": show_wrong_settings,
+}
+
+
 def save_pictures(folder: Path, widths: tuple[int, ...] = (320, 420), only: str = "") -> None:
     """Paint every state in both themes into PNG files."""
     from PySide6.QtWidgets import QApplication, QPushButton
@@ -576,12 +725,14 @@ def save_pictures(folder: Path, widths: tuple[int, ...] = (320, 420), only: str 
     folder.mkdir(parents=True, exist_ok=True)
     for theme in ("dark", "light"):
         for width in widths:
-            for name, view in states():
+            for name, view in (*states(), *((name, POSITIONS) for name in PAGES)):
                 if only and only not in name:
                     continue
                 window = MainWindow(theme_choice=theme)
                 window.resize(width, 740)
                 window.show_panel(view)
+                if name in PAGES:
+                    PAGES[name](window)
                 if name == "ticket_problem":
                     toggle = window.findChild(QPushButton, "ticketToggle")
                     assert toggle is not None
