@@ -61,7 +61,10 @@ class CancelProof:
                 proved.append(second.stamp.answered_at)
                 fates.append(self._ended(account))
                 continue
-            fates.append(self._working(account, reads))
+            fate = self._working(account, reads)
+            fates.append(fate)
+            if fate.verdict in {Verdict.REFUSED, Verdict.NOT_SENT} and fate.working_orders:
+                continue  # a no is not kept from the trader: nothing was done, and they are seen to work on
             pending.append(account)
             if run:
                 firsts.append(run[0].stamp.answered_at)
@@ -79,8 +82,9 @@ class CancelProof:
     def _ended_run(self, account: str, reads: list[OrdersRead]) -> list[OrdersRead]:
         """The newest reads that all show none of the listed orders working."""
         run: list[OrdersRead] = []
+        there_from = self.evidence.there_from(account)
         for read in reversed(reads):
-            if self._still_working(account, read):
+            if self._still_working(account, read) or read.stamp.sent_at < there_from:
                 break
             run.insert(0, read)
         return run

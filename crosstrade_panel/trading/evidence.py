@@ -192,16 +192,16 @@ class Evidence:
         """What every read says of one account, oldest first; rows that `blocks` accepts stand in the way."""
         key = fold(account)
         looks = [indexed.look(key, blocks) for indexed in self.reads]
-        there_from = self._there_from(key)
+        there_from = self.there_from(account)
         if there_from == _NEVER:
             return looks
         return [
             look if look.stamp.sent_at >= there_from else replace(look, is_blind=True) for look in looks
         ]
 
-    def _there_from(self, key: str) -> float:
+    def there_from(self, account: str) -> float:
         """Since when every listing has named the account, and not as cut off."""
-        there_from = _NEVER
+        key, there_from = fold(account), _NEVER
         for sent_at, there in self._there:
             if key not in there:
                 there_from = float("inf")

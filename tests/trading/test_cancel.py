@@ -461,3 +461,17 @@ async def test_what_was_told_of_a_cancel_is_not_taken_back_because_reads_fail(ma
     async with panel.followed():
         await asyncio.sleep(60.0)
     assert panel.outcomes() == ["still_working"]
+
+
+async def test_a_refused_cancel_is_told_as_soon_as_one_read_shows_that_the_orders_work_on(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(working={"Sim101": [order()]}))
+    await panel.look()
+    await panel.desk.watch.orders("Sim101")
+    panel.gateway.on_cancel = answering(refused)
+    began = panel.clock.monotonic()
+    outcome = await Cancel(panel.desk)(panel.cancel_press(order()))
+    assert outcome.verdict is Verdict.REFUSED
+    assert outcome.fates[0].working_orders == (order(),)
+    assert panel.clock.monotonic() - began < 0.5
