@@ -732,7 +732,7 @@ async def test_orders_that_work_on_are_told_as_soon_as_two_reads_list_them(
 
 @pytest.mark.parametrize("passing", [{"state": "CancelPending"}, {"order_type": "Market"}])
 async def test_orders_that_are_on_their_way_out_are_waited_for(
-    make_panel: Make, passing: dict[str, str]
+    make_panel: Make, passing: dict[str, Any]
 ) -> None:
     def leave_order(gateway: FakeGateway, _scope: Scope) -> Receipt:
         closed, gateway.open = gateway.open, []
