@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import sys
 import uuid
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
@@ -27,7 +26,7 @@ from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Scope
 from crosstrade_panel.domain.secret import Secret
 from crosstrade_panel.domain.snapshot import Order
 from crosstrade_panel.domain.ticket import ReverseTicket
-from crosstrade_panel.elsewhere import last_write, presses_of
+from crosstrade_panel.elsewhere import Stir, presses_of
 from crosstrade_panel.hearsay import Hearsay
 from crosstrade_panel.manners import Manners, follow_login_setting
 from crosstrade_panel.preferences import Preferences
@@ -76,7 +75,6 @@ _T = TypeVar("_T")
 _REFRESH_MS = 200
 _JOURNAL_WAIT_S = 5.0
 _ELSEWHERE_S = 0.2
-_LOOK_ANYWAY_S = 1.0
 _ASK_AFTER_S = 1.0
 _GOODBYE_S = 2.0
 _LONG_AGO_S = 3600.0
@@ -95,7 +93,7 @@ def run_window(
     first. None: nobody asked.
     """
     identity.name_process()
-    app = QApplication([*sys.argv[:1], *qt_arguments])
+    app = QApplication([identity.DESKTOP_FILE, *qt_arguments])  # its name on X, whatever started it
     app.setApplicationName("CrossTrade Panel")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(identity.DESKTOP_FILE)
@@ -405,6 +403,7 @@ class Program:
         if self._gateway is not None:
             # First: a cancelled press would be reset, and leaving resets nothing.
             await _within(_GOODBYE_S, self._gateway.aclose())
+        await _within(_GOODBYE_S, self._preferences.finish())
         await self._supervisor.stop()
         if self._exchange is not None:
             await _within(_GOODBYE_S, in_thread("practice", self._exchange.stop))
@@ -677,30 +676,30 @@ class Program:
             raise NotSentError(Reason(Cause.LOCKED))
 
     async def _watch_elsewhere(self, origin: str) -> None:
-        """Keep the book told of what other processes press: one's locks hold for the others too.
+        """Keep the book told of what other processes press: one's locks hold for the others too."""
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
 
-        Reading costs two milliseconds of a core, a look at whether anybody wrote a tenth of that.
-        """
-        stir: tuple[int, int] | None = None
-        looked_at = float("-inf")
-        while True:
-            before, stir = stir, await in_thread("journal stir", lambda: last_write(self._journal.path))
-            now = self._clock.monotonic()
-            if stir is not None and stir == before and now < looked_at + _LOOK_ANYWAY_S:
-                await asyncio.sleep(_ELSEWHERE_S)
-                continue
-            looked_at = now
-            try:
-                records = await asyncio.wrap_future(
-                    self._journal.presses_elsewhere(self._pace.reverse_lock_s)
-                )
-            except JournalFileError:
-                records = []  # the status line says that the journal is off; it locks nothing then
-            found = presses_of(records, origin)
-            if found != self._presenter.book.elsewhere:
-                self._presenter.book.elsewhere = found
-                self._presenter.refresh()
-            await asyncio.sleep(_ELSEWHERE_S)
+        def tell() -> None:  # on a thread
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(news.set)
+
+        stir = Stir(self._journal.path, tell, every_s=_ELSEWHERE_S)
+        try:
+            while True:
+                news.clear()
+                try:
+                    records = await asyncio.wrap_future(
+                        self._journal.presses_elsewhere(self._pace.reverse_lock_s)
+                    )
+                except JournalFileError:
+                    records = []  # the status line says that the journal is off; it locks nothing then
+                found = presses_of(records, origin)
+                if found != self._presenter.book.elsewhere:
+                    self._presenter.book.elsewhere = found
+                    self._presenter.refresh()
+                await news.wait()
+        finally:
+            stir.stop()
 
     async def _listen(self, origin: str, watch: Watch) -> None:
         """Show what other processes pressed, where they say so; and read at once what became of it."""

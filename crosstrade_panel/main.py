@@ -72,7 +72,6 @@ def _window_arguments(arguments: Sequence[str]) -> tuple[bool, str | None] | Non
 
 
 def _open_window(*, practice: bool, base_url: str | None) -> int:
-    from crosstrade_panel import texts
     from crosstrade_panel.desktop import identity
     from crosstrade_panel.storage.instance import Instance, Other, claim
     from crosstrade_panel.storage.paths import find_paths
@@ -81,6 +80,8 @@ def _open_window(*, practice: bool, base_url: str | None) -> int:
     claimed = claim(find_paths().data, startup_id=identity.startup_id())
     if claimed is Other.ANSWERED:
         if sys.stderr is not None:
+            from crosstrade_panel import texts
+
             print(texts.PANEL_RUNS, file=sys.stderr)
         return 0
     try:

@@ -772,15 +772,17 @@ _SOURCES = {
 
 def journal_time(at: datetime, today: date) -> str:
     """`14:31:07`; with the day in front where that is another one: `11-20 14:31`."""
-    local = at.astimezone()
-    if local.date() == today:
-        return f"{local:%H:%M:%S}"
-    return f"{local:%m-%d %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d}"
+    spelled = at.astimezone().isoformat(
+        " "
+    )  # a batch of hundreds at once: strftime takes longer than all else
+    if spelled.startswith(today.isoformat()):
+        return spelled[11:19]
+    return spelled[5:16] if spelled.startswith(f"{today.year:04}") else spelled[:10]
 
 
 def full_time(at: datetime) -> str:
     """`2026-11-20 14:31:07.412`, local."""
-    return f"{at.astimezone():%Y-%m-%d} {clock_time(at)}"
+    return at.astimezone().isoformat(" ", "milliseconds")[:23]
 
 
 def press_words(action: str, account: str | None, instrument: str | None, side: str | None) -> str:
@@ -1009,7 +1011,7 @@ def _rows(fact: Fact) -> list[dict[str, Fact]]:
 
 def _plain(text: str) -> str:
     """Nothing that acts on the terminal or on the direction of writing, whoever put it into the file."""
-    return "".join(each if each.isprintable() else " " for each in text)
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
 # --- what is left when nothing else works ---

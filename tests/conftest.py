@@ -31,6 +31,7 @@ def home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Files of the program, of processes that a test starts too, go to a folder that is new for each test."""
     home = tmp_path / "panel-home"
     monkeypatch.setenv("CROSSTRADE_PANEL_HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # where a desktop looks for what to start
     for name in _NOT_INHERITED:
         monkeypatch.delenv(name, raising=False)
     return home

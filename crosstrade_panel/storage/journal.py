@@ -28,6 +28,12 @@ from crosstrade_panel.trading.ports import Entry
 
 T = TypeVar("T")
 
+_LOOK_UP_EVERY = 250_000
+"""Steps of SQLite, some milliseconds, after which a long reading asks whether it is still wanted.
+
+Not more often: each time it waits for its turn with the window.
+"""
+
 
 class SqliteJournal:
     """The journal in an SQLite database.
@@ -98,21 +104,32 @@ class SqliteJournal:
         """Everything journalled about one press, in order."""
         return self._ask(lambda connection: journal_view.timeline(connection, press_id), [], self._views)
 
+    # What takes long stops once `given_up` is set; its answer then is what it would be without a journal.
+
     def listed(
-        self, wanted: Wanted, before: int | None = None, limit: int = 200
+        self,
+        wanted: Wanted,
+        before: int | None = None,
+        limit: int = 200,
+        given_up: threading.Event | None = None,
     ) -> "Future[list[ListedPress]]":
         """A page of the list, newest first; `before` is the `seq` of the last line already shown."""
         return self._ask(
-            lambda connection: journal_view.listed(connection, wanted, before, limit), [], self._views
+            lambda connection: journal_view.listed(connection, wanted, before, limit),
+            [],
+            self._views,
+            given_up,
         )
 
-    def how_many(self, wanted: Wanted) -> "Future[int]":
+    def how_many(self, wanted: Wanted, given_up: threading.Event | None = None) -> "Future[int]":
         """How many presses are wanted."""
-        return self._ask(lambda connection: journal_view.how_many(connection, wanted), 0, self._views)
+        return self._ask(
+            lambda connection: journal_view.how_many(connection, wanted), 0, self._views, given_up
+        )
 
-    def offered(self) -> "Future[Offered]":
+    def offered(self, given_up: threading.Event | None = None) -> "Future[Offered]":
         """What the list can be narrowed to."""
-        return self._ask(journal_view.offered, Offered(), self._views)
+        return self._ask(journal_view.offered, Offered(), self._views, given_up)
 
     def open_presses(self) -> "Future[list[PressRecord]]":
         """Presses with neither outcome nor acknowledgement whose process is gone: to be shown as UNKNOWN."""
@@ -146,25 +163,38 @@ class SqliteJournal:
         question: Callable[[sqlite3.Connection], T],
         without_journal: T,
         reader: "_Reader | None" = None,
+        given_up: threading.Event | None = None,
     ) -> "Future[T]":
         """Have a question answered on a reading thread."""
         answer: Future[T] = Future()
         answer.set_running_or_notify_cancel()
-        taken = (reader or self._locks).put(lambda: self._answer(question, without_journal, answer))
+        taken = (reader or self._locks).put(lambda: self._answer(question, without_journal, answer, given_up))
         if not taken:
             answer.set_exception(JournalFileError(Problem.CLOSED))
         return answer
 
     def _answer(
-        self, question: Callable[[sqlite3.Connection], T], without_journal: T, answer: "Future[T]"
+        self,
+        question: Callable[[sqlite3.Connection], T],
+        without_journal: T,
+        answer: "Future[T]",
+        given_up: threading.Event | None,
     ) -> None:
+        if given_up is not None and given_up.is_set():
+            answer.set_result(without_journal)
+            return
         try:
             connection = open_for_reading(self.path)
             result = without_journal
             if connection is not None:
                 with closing(connection):
+                    if given_up is not None:
+                        connection.set_progress_handler(given_up.is_set, _LOOK_UP_EVERY)
                     result = question(connection)
         except (sqlite3.Error, OSError, ValueError, JournalFileError) as error:
+            if given_up is not None and given_up.is_set():
+                answer.set_result(without_journal)
+                return
             translated = reading_error(error)
             if translated.problem is Problem.CORRUPT:
                 self._writer.look_into_it()

@@ -90,12 +90,15 @@ class Offered:
     hours: tuple[datetime, ...] = ()
 
 
+# One row for a whole page: for each row that Python fetches, the thread waits for its turn with the window.
 _LISTED = """
-SELECT p.seq, p.press_id, p.at, p.facts,
-       (SELECT o.verdict FROM steps o WHERE o.press_id = p.press_id AND o.kind = 'outcome'
-        ORDER BY o.seq DESC LIMIT 1),
-       EXISTS (SELECT 1 FROM steps a WHERE a.press_id = p.press_id AND a.kind = 'acknowledged')
-FROM presses p
+SELECT json_group_array(json_array(seq, press_id, at, facts, verdict, acknowledged)) FROM (
+    SELECT p.seq, p.press_id, p.at, p.facts,
+           (SELECT o.verdict FROM steps o WHERE o.press_id = p.press_id AND o.kind = 'outcome'
+            ORDER BY o.seq DESC LIMIT 1) AS verdict,
+           EXISTS (SELECT 1 FROM steps a WHERE a.press_id = p.press_id AND a.kind = 'acknowledged')
+           AS acknowledged
+    FROM presses p
 """
 _COUNTED = "SELECT count(*) FROM presses p"
 _LATEST_VERDICT = (
@@ -103,6 +106,7 @@ _LATEST_VERDICT = (
     " ORDER BY o.seq DESC LIMIT 1)"
 )
 _OFFERED_OF_LATEST = 20_000
+_ListedRow: TypeAlias = tuple[int, str, str, str, str | None, int]
 
 
 def listed(
@@ -110,11 +114,17 @@ def listed(
 ) -> list[ListedPress]:
     """A page of the list, newest first; `before` is the `seq` of the last line already shown."""
     where, values = _conditions(wanted)
-    rows = connection.execute(
-        f"{_LISTED} WHERE p.seq < ? AND {where} ORDER BY p.seq DESC LIMIT ?",
-        (1 << 62 if before is None else before, *values, limit),
-    ).fetchall()
+    values = [1 << 62 if before is None else before, *values, limit]
+    rows = _one_text(
+        connection, f"{_LISTED} WHERE p.seq < ? AND {where} ORDER BY p.seq DESC LIMIT ?)", values
+    )
     return [_listed(row) for row in rows]
+
+
+def _one_text(connection: sqlite3.Connection, question: str, values: Sequence[object]) -> list[_ListedRow]:
+    """What a question gathered into one JSON text."""
+    text = cast("tuple[str]", connection.execute(question, values).fetchone())[0]
+    return cast("list[_ListedRow]", json.loads(text))
 
 
 def how_many(connection: sqlite3.Connection, wanted: Wanted) -> int:
@@ -127,14 +137,17 @@ def how_many(connection: sqlite3.Connection, wanted: Wanted) -> int:
 def offered(connection: sqlite3.Connection) -> Offered:
     """What the list can be narrowed to."""
     accounts = connection.execute(
-        "SELECT DISTINCT CASE WHEN json_valid(facts) THEN json_extract(facts, '$.account') END FROM presses"
-        " WHERE seq > (SELECT max(seq) FROM presses) - ?",
+        "SELECT json_group_array(DISTINCT CASE WHEN json_valid(facts)"
+        " THEN json_extract(facts, '$.account') END)"
+        " FROM presses WHERE seq > (SELECT max(seq) FROM presses) - ?",
         (_OFFERED_OF_LATEST,),
-    ).fetchall()
-    hours = connection.execute("SELECT DISTINCT substr(at, 1, 13) FROM presses").fetchall()
+    ).fetchone()
+    hours = connection.execute("SELECT json_group_array(DISTINCT substr(at, 1, 13)) FROM presses").fetchone()
+    names = json.loads(cast("tuple[str]", accounts)[0])
+    spelled = json.loads(cast("tuple[str]", hours)[0])
     return Offered(
-        tuple(sorted({name for (name,) in accounts if isinstance(name, str)})),
-        tuple(sorted({datetime.fromisoformat(f"{hour}:00:00+00:00") for (hour,) in hours}, reverse=True)),
+        tuple(sorted(name for name in names if isinstance(name, str))),
+        tuple(sorted((datetime.fromisoformat(f"{hour}:00:00+00:00") for hour in spelled), reverse=True)),
     )
 
 
@@ -172,7 +185,7 @@ def _second(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _listed(row: tuple[int, str, str, str, str | None, int]) -> ListedPress:
+def _listed(row: _ListedRow) -> ListedPress:
     seq, press_id, at, text, verdict, acknowledged = row
     facts = _facts(text)
     return ListedPress(

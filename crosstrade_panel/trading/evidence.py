@@ -195,9 +195,7 @@ class Evidence:
         there_from = self.there_from(account)
         if there_from == _NEVER:
             return looks
-        return [
-            look if look.stamp.sent_at >= there_from else replace(look, is_blind=True) for look in looks
-        ]
+        return [look if look.stamp.sent_at >= there_from else replace(look, is_blind=True) for look in looks]
 
     def there_from(self, account: str) -> float:
         """Since when every listing has named the account, and not as cut off."""
@@ -246,11 +244,6 @@ class Evidence:
         """Keep the newest reads only: after the outcome they come for hours."""
         del self.reads[:-_KEPT_READS]
         del self._there[:-_KEPT_READS]
-
-    def forget_all(self) -> None:
-        """Nothing more is told of the press: for a hundred accounts one read is a megabyte."""
-        self.reads.clear()
-        self.orders.clear()
 
     def other_failed(self, source: Source) -> bool:
         """Whether the other endpoint is absent or failed when it was last asked since the press."""

@@ -37,7 +37,7 @@ class Press:
     `shows` is what the last read since the press listed in its scope: one read, not proof; None before
     the first.
     `read_since_answer`: a read answered that was sent after the answer, or after the sending without one.
-    `cancel`: the orders that it cancels. `proof`: the reads since, judged; kept on, as nothing is final.
+    `cancel`: the orders that it cancels. `proof`: the reads since, judged; kept on while more may be told.
     `stop` ends the repeating. `opened_again`: what opened in it long after it was proved flat, and when.
     """
 

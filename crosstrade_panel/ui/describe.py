@@ -1,6 +1,6 @@
 """From what is known to what is shown: pure functions that make the parts of the view."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from crosstrade_panel import texts
@@ -157,14 +157,19 @@ def instrument_choices(
     return (Choice(None, ALL_INSTRUMENTS), *(Choice(name, name) for name in names))
 
 
-def position_row(row: Position, orders: OrdersRead | None = None) -> PositionRow:
-    """One row of "in scope now"; `orders` are those of its account, where they were read."""
+def position_row(
+    row: Position, orders: OrdersRead | None = None, name: Callable[[str], str] = str
+) -> PositionRow:
+    """One row of "in scope now"; `orders` are those of its account, where they were read.
+
+    `name`: what an account is called in the row; a mask, perhaps.
+    """
     bare = orders is not None and not any(protects(order, row) for order in orders.orders)
     key = None if row.account is None or row.instrument is None else (row.account, row.instrument)
     quantity = "?" if row.quantity is None else str(row.quantity)
     return PositionRow(
         key,
-        row.account or "?",
+        name(row.account) if row.account else "?",
         row.instrument or "?",
         f"{texts.side_word(row.side)} {quantity}",
         texts.price(row.average_price),
@@ -174,11 +179,12 @@ def position_row(row: Position, orders: OrdersRead | None = None) -> PositionRow
     )
 
 
-def order_row(order: Order) -> OrderRow:
+def order_row(order: Order, name: Callable[[str], str] = str) -> OrderRow:
     """One working order of "in scope now"."""
     key = None if order.instrument is None else (order.account, order.instrument)
     what, state = texts.order_what(order), order.state or "?"
-    return OrderRow(key, order.account, order.instrument or "?", what, texts.order_price(order), state)
+    shown = order.instrument or "?"
+    return OrderRow(key, name(order.account), shown, what, texts.order_price(order), state)
 
 
 def orders_in_scope(scope: Scope, picture: Picture) -> tuple[Order, ...]:
@@ -197,8 +203,8 @@ def _sign(row: Position) -> int:
     return 0 if value is None or value == 0 else 1 if value > 0 else -1
 
 
-def preview(scope: Scope, picture: Picture) -> PreviewView:
-    """What the pickers select, and what the side leaves out."""
+def preview(scope: Scope, picture: Picture, name: Callable[[str], str] = str) -> PreviewView:
+    """What the pickers select, and what the side leaves out. `name`: what accounts are called in the rows."""
     if picture.read is None or picture.age_s is None:
         return PreviewView(texts.PREVIEW_UNREAD, is_stale=True)
     rows = in_scope(scope, picture.positions)
@@ -209,8 +215,8 @@ def preview(scope: Scope, picture: Picture) -> PreviewView:
     summary = texts.preview_summary(rows, total_unrealized(rows), picture.age_s, len(orders))
     return PreviewView(
         summary if tells else texts.PREVIEW_NOT_TOLD,
-        tuple(position_row(row, _orders_of(row, picture)) for row in sorted(rows, key=_order)),
-        orders=tuple(order_row(order) for order in orders),
+        tuple(position_row(row, _orders_of(row, picture), name) for row in sorted(rows, key=_order)),
+        orders=tuple(order_row(order, name) for order in orders),
         leaves=texts.leaves_text(left) if left else "",
         is_stale=not tells or picture.age_s > _STALE_S,
     )

@@ -72,6 +72,8 @@ REVERSE_HEIGHT = 74
 APART = 14
 """Between FLATTEN and REVERSE; the specification asks for 12 at least."""
 PREVIEW_ROWS = 6
+FALLBACK_HEAD = 72
+"""Title and way through NinjaTrader, of the card of what is left by hand."""
 BAR = 8
 """Width of a scroll bar, as in the stylesheet."""
 
@@ -162,6 +164,7 @@ class MainWindow(QWidget):
         self._theme_choice = theme_choice
         self._theme = theme.resolve(theme_choice)
         self._about: QDialog | None = None
+        self._is_fallback_asked_for = False
         self.setObjectName("mainWindow")
         self.setWindowTitle(captions.WINDOW)
         self.setWindowIcon(QIcon(str(theme.icon_path("crosstrade-panel.svg"))))
@@ -667,8 +670,14 @@ class MainWindow(QWidget):
 
     def _show_fallback_in_sight(self) -> None:
         """Scroll to the card, but never under a finger: a button of an outcome may be held just now."""
-        if self._fallback.isVisible() and not QGuiApplication.mouseButtons():
+        is_asked_for, self._is_fallback_asked_for = self._is_fallback_asked_for, False
+        if not self._fallback.isVisible() or QGuiApplication.mouseButtons():
+            return
+        if is_asked_for:
             self._lower.ensureWidgetVisible(self._fallback, 0, 4)
+        else:
+            # Its first lines: as much as can be left in sight of the outcome above is.
+            self._lower.ensureVisible(0, self._fallback.y() + FALLBACK_HEAD, 0, 0)
 
     def _make_about(self) -> QDialog:
         about = QDialog(self)
@@ -713,6 +722,7 @@ class MainWindow(QWidget):
             self.settings_looked_at.emit()
 
     def _on_by_hand(self) -> None:
+        self._is_fallback_asked_for = True
         self.fallback_toggled.emit()
 
     def _on_leaves(self) -> None:

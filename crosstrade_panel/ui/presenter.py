@@ -256,10 +256,11 @@ class Presenter:
         """Paint what is known now."""
         self._follow_the_position()
         self._look_for_outage()
-        view = self.view()
         if self.is_masking:
             self.masks.learn(self._names_to_mask())
-            view = self.masks.view(view)
+        view = self.view()
+        if self.is_masking:
+            view = self.masks.view(view, rows_are_masked=True)
         self._shown = view
         self._show(view)
 
@@ -563,6 +564,7 @@ class Presenter:
         last = presses[-1] if presses else None
         stacked = [press for press in reversed(presses) if press is last or press.is_unresolved]
         budget = 0.0 if desk is None else desk.watch.budget.level(now)
+        flatten = self._flatten_view(now)
         reverse, ticket = self._reverse_view(now)
         needs_token = self.may_take_token
         problem = texts.TOKEN_REFUSED if desk is not None else self._token_problem or ""
@@ -583,8 +585,8 @@ class Presenter:
             ),
             instrument=self._instrument,
             side=self._side,
-            preview=describe.preview(scope, picture),
-            flatten=self._flatten_view(now),
+            preview=describe.preview(scope, picture, self.masks.name if self.is_masking else str),
+            flatten=flatten,
             reverse=reverse,
             ticket=ticket,
             banners=self._elsewhere.among(
@@ -606,7 +608,7 @@ class Presenter:
                 is_practice=self._is_practice,
             ),
             result=describe.result(last),
-            fallback=self._fallback_view(picture),
+            fallback=self._fallback_view(flatten),
             practice=self._practice,
             stream=self._stream,
             needs_token=needs_token,
@@ -627,10 +629,8 @@ class Presenter:
         if failing is None and watch.latest is not None:
             self._outage.see_good_read(watch.latest.stamp.sent_at)
 
-    def _fallback_view(self, picture: describe.Picture) -> FallbackView:
-        lock = self._book.flatten_lock(self.scope, self._clock.monotonic())
-        button = describe.flatten_button(self.scope, picture, lock, self._pace, missing=self._missing)
-        is_urgent = self._outage.is_on or button.look is Look.LOOKS_DEAD
+    def _fallback_view(self, flatten: FlattenView) -> FallbackView:
+        is_urgent = self._outage.is_on or flatten.look is Look.LOOKS_DEAD
         return FallbackView(self._outage.is_open, is_urgent, self._phone, self._web)
 
     def _names_to_mask(self) -> Iterator[str | None]:
@@ -642,7 +642,7 @@ class Presenter:
         yield from (row.account for row in picture.positions)
         yield from (order.account for read in picture.orders.values() for order in read.orders)
         yield self._account
-        for press in self._book.presses:
+        for press in (*self._book.presses, *self.pressed_elsewhere, *self._book.elsewhere):
             yield account_of(press.scope)
             if press.outcome is not None:
                 yield from (fate.account for fate in press.outcome.fates)

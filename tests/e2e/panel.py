@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWid
 
 from crosstrade_panel.app import Program
 from crosstrade_panel.simulator.server import PracticeExchange
+from crosstrade_panel.storage.instance import Instance
 from crosstrade_panel.storage.log import Redactor
 from crosstrade_panel.storage.paths import find_paths
 from crosstrade_panel.ui.main_window import MainWindow
@@ -124,11 +125,15 @@ class Panel:
 
 @asynccontextmanager
 async def running(
-    app: QApplication, *, practice: bool = False, base_url: str | None = None
+    app: QApplication,
+    *,
+    practice: bool = False,
+    base_url: str | None = None,
+    instance: Instance | None = None,
 ) -> AsyncIterator[Panel]:
     """The program from its first paint to the end of its clean-up."""
     redact = Redactor()
-    program = Program(app, find_paths(), redact, practice=practice, base_url=base_url)
+    program = Program(app, find_paths(), redact, practice=practice, base_url=base_url, instance=instance)
     program.show()
     panel = Panel(program)
     main = asyncio.ensure_future(program.main())

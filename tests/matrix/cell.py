@@ -40,7 +40,5 @@ class Cell:
 
 def cells_of(*drills: str) -> list[Cell]:
     """Every cell of these drills that is played; of all drills where none is named."""
-    cells = [
-        Cell(drill, action, over) for drill in drills or DRILLS for action in ACTIONS for over in OVER
-    ]
+    cells = [Cell(drill, action, over) for drill in drills or DRILLS for action in ACTIONS for over in OVER]
     return [cell for cell in cells if not cell.why_not]

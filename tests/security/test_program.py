@@ -30,7 +30,7 @@ async def test_the_windows_place_is_private(qapp: QApplication, home_of_its_own:
             pass
         panel.program._geometry.sync()
         assert (mode(place), mode(place.parent)) == (0o600, 0o700)
-        assert QSettings(str(place), QSettings.Format.IniFormat).contains("geometry")
+        assert QSettings(str(place), QSettings.Format.IniFormat).contains("layouts/last")
         place.chmod(0o666)
         async with running(qapp) as panel:
             pass

@@ -18,6 +18,7 @@ from crosstrade_panel.storage.settings import (
     NoteKind,
     Settings,
     SettingsFile,
+    Value,
 )
 
 
@@ -44,7 +45,7 @@ def test_every_default_passes_its_own_check_and_has_help() -> None:
 
 
 def test_what_is_saved_is_what_is_loaded(file: SettingsFile) -> None:
-    changes: dict[str, bool | float | str] = {
+    changes: dict[str, Value] = {
         "base_url": "https://example.test/x",
         "last_account": 'APEX "1/2#3!" Ω',
         "always_on_top": False,
@@ -55,6 +56,8 @@ def test_what_is_saved_is_what_is_loaded(file: SettingsFile) -> None:
         "hold_narrow_s": 0.3,
         "broker_phone": "+1 555 0100",
         "broker_web": "https://broker.test",
+        "start_at_login": True,
+        "nicknames": {'APEX "1/2#3!" Ω': "evaluation"},
     }
     assert file.save(changes) == ()
     assert file.load() == LoadedSettings(Settings(**changes))  # type: ignore[arg-type]
@@ -85,7 +88,17 @@ def test_comments_unknown_keys_tables_and_order_survive_a_save(file: SettingsFil
         ("hold_narrow_s = 1" + "0" * 400, "hold_narrow_s"),
         ("last_account = 5", "last_account"),
         ('last_account = "a\\u202eb"', "last_account"),
-        (f'broker_web = "{"x" * 501}"', "broker_web"),
+        (f'broker_web = "https://{"x" * 501}"', "broker_web"),
+        ('broker_web = "http://broker.test"', "broker_web"),
+        ('broker_web = "broker.test"', "broker_web"),
+        ('broker_web = "javascript:alert(1)"', "broker_web"),
+        ('broker_web = "https://user@broker.test"', "broker_web"),
+        ('broker_web = "https://"', "broker_web"),
+        ("start_at_login = 1", "start_at_login"),
+        ('nicknames = "x"', "nicknames"),
+        ("nicknames = { Sim101 = 5 }", "nicknames"),
+        ('nicknames = { Sim101 = "a\\u202eb" }', "nicknames"),
+        (f'nicknames = {{ Sim101 = "{"x" * 41}" }}', "nicknames"),
         ('base_url = "http://example.test"', "base_url"),
         ('base_url = "http://localhost:80"', "base_url"),
         ('base_url = "http://127.0.0.1.example.test"', "base_url"),
@@ -115,6 +128,22 @@ def test_a_hold_is_never_shorter_than_is_safe(file: SettingsFile) -> None:
     for name in ("hold_wide_s", "hold_narrow_s"):
         assert file.save({name: SAFE_HOLD_S - 0.01})[0].kind is NoteKind.BAD_VALUE
     assert not file.path.exists()
+
+
+def test_nicknames_are_one_line_that_is_changed_and_emptied_and_spoils_nothing(file: SettingsFile) -> None:
+    put(file, "# mine\nsound = true\n\n[plugin]\nx = 1\n")
+    for names in ({"Sim101": "practice", "A.b": "two words"}, {"Sim101": "again"}, {}):
+        assert file.save({"nicknames": names}) == ()
+        assert file.load() == LoadedSettings(Settings(nicknames=names))
+        lines = file.path.read_text("utf-8").splitlines()
+        assert sum(line.startswith("nicknames") for line in lines) == 1
+        assert lines[:2] == ["# mine", "sound = true"]
+        assert lines[-2:] == ["[plugin]", "x = 1"]
+
+
+def test_an_empty_nickname_is_none(file: SettingsFile) -> None:
+    put(file, 'nicknames = { Sim101 = "  ", Sim102 = " b " }')
+    assert file.load() == LoadedSettings(Settings(nicknames={"Sim102": "b"}))
 
 
 def test_a_setting_that_does_not_exist_is_not_saved(file: SettingsFile) -> None:

@@ -166,7 +166,7 @@ OTHER_SERVER = replace(
     values={**SETTINGS.values, "base_url": "https://api.example.test", "theme": "light"},
     server_warning=(
         "NOT CROSSTRADE'S OWN SERVER. After a restart every press goes to https://api.example.test:443, with "
-        "the token that is entered for it: whoever runs it can trade your accounts. It needs a token of its own."
+        "the token that is entered for it: whoever runs it can trade your accounts. It needs its own token."
     ),
     notes={"base_url": "Holds after a restart."},
     token=TokenView(

@@ -1,0 +1,161 @@
+"""What others say of presses: looked up in the journal, which alone is believed."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from typing import TypeAlias
+
+from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
+from crosstrade_panel.domain.scope import Side
+from crosstrade_panel.domain.snapshot import Position
+from crosstrade_panel.elsewhere import presses_of
+from crosstrade_panel.storage.journal_file import JournalFileError
+from crosstrade_panel.storage.journal_view import PressRecord
+from crosstrade_panel.storage.owner import this_process
+from crosstrade_panel.trading.ports import Clock, Fact
+from crosstrade_panel.trading.press import Press
+
+_log = logging.getLogger(__name__)
+
+Recent: TypeAlias = "Callable[[int], Future[list[PressRecord]]]"
+
+_ROWS = 100
+_WAIT_S = 5.0
+_BREATH_S = 0.1
+_MOST_IDS = 32
+_OLDEST_S = 120.0
+"""A press lasts half a minute at most; what is older was seen, or is in the journal's list."""
+
+
+class Hearsay:
+    """Presses that somebody said to look at.
+
+    Whoever says so may lie, repeat itself, or say it a thousand times: shown is only what the journal has as
+    another process's press against this server, of late and not acknowledged.
+    """
+
+    def __init__(self, recent: Recent, clock: Clock) -> None:
+        """`recent` asks the journal for its latest presses."""
+        self._recent = recent
+        self._clock = clock
+        self._ids: set[str] = set()
+        self._news = asyncio.Event()
+
+    def hear(self, press_id: str) -> None:
+        """Look at this press, soon."""
+        if len(self._ids) < _MOST_IDS:
+            self._ids.add(press_id)
+            self._news.set()
+
+    async def run(self, origin: str, show: Callable[[Press], None]) -> None:
+        """Look up what is heard, until cancelled; `show` is handed each press that is to be shown."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            wanted, self._ids = self._ids, set()
+            for press in self._found(wanted, origin, await self._records()):
+                show(press)
+            await asyncio.sleep(_BREATH_S)
+
+    async def _records(self) -> list[PressRecord]:
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                return await asyncio.wrap_future(self._recent(_ROWS))
+        except (TimeoutError, JournalFileError) as error:
+            _log.info("a press of another process could not be looked up: %r", error)
+            return []
+
+    def _found(self, wanted: set[str], origin: str, records: list[PressRecord]) -> list[Press]:
+        me, oldest = this_process(), self._clock.monotonic() - _OLDEST_S
+        rows = {
+            record.press_id: record
+            for record in records
+            if record.press_id in wanted
+            and record.owner != me
+            and record.owner.boot == me.boot
+            and record.began_system_s >= oldest
+            and not record.acknowledged
+        }
+        return [_told(press, rows[press.id]) for press in presses_of(rows.values(), origin)]
+
+
+def _told(press: Press, record: PressRecord) -> Press:
+    """The press with all that its rows tell of the outcome; one whose process died without is UNKNOWN."""
+    outcome = press.outcome
+    if outcome is not None:
+        outcome = _complete(outcome, record.ended_facts)
+    elif not record.owner_alive:
+        reason = Reason(Cause.INTERRUPTED)
+        outcome = Outcome(Verdict.UNKNOWN, record.at, (), press.scope, press.ticket, reason=reason)
+    return replace(press, outcome=outcome)
+
+
+def _complete(outcome: Outcome, facts: Mapping[str, Fact]) -> Outcome:
+    fates = facts.get("fates")
+    elsewhere, late_s = facts.get("elsewhere_open"), _number(facts.get("late_s"))
+    return replace(
+        outcome,
+        fates=tuple(_fate(row) for row in fates if isinstance(row, dict)) if isinstance(fates, list) else (),
+        reason=_reason(facts),
+        timings=Timings(
+            *(_number(facts.get(f"{name}_s")) for name in ("sent", "delivered", "answered", "proved"))
+        ),
+        elsewhere_open=elsewhere if isinstance(elsewhere, int) else None,
+        late_s=late_s,
+    )
+
+
+def _fate(row: Mapping[str, Fact]) -> Fate:
+    rows = row.get("still_open")
+    return Fate(
+        _text(row.get("account")) or "?",
+        _verdict(row.get("verdict")),
+        tuple(_position(each) for each in rows if isinstance(each, dict)) if isinstance(rows, list) else (),
+        reason=_reason(row),
+        takes_headline=row.get("headline") is not False,
+    )
+
+
+def _position(row: Mapping[str, Fact]) -> Position:
+    side, quantity = row.get("side"), row.get("quantity")
+    return Position(
+        account=_text(row.get("account")),
+        instrument=_text(row.get("instrument")),
+        side=Side(side) if side in {each.value for each in Side} else None,
+        quantity=quantity if isinstance(quantity, int) else None,
+        average_price=_decimal(row.get("average_price")),
+    )
+
+
+def _verdict(value: Fact) -> Verdict:
+    try:
+        return Verdict(value)
+    except ValueError:  # written by another version
+        return Verdict.UNKNOWN
+
+
+def _reason(facts: Mapping[str, Fact]) -> Reason | None:
+    try:
+        cause = Cause(facts.get("cause"))
+    except ValueError:
+        return None
+    status = facts.get("status")
+    return Reason(cause, _text(facts.get("said")) or "", status if isinstance(status, int) else None)
+
+
+def _text(value: Fact) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Fact) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _decimal(value: Fact) -> Decimal | None:
+    try:
+        return Decimal(value) if isinstance(value, str) else None
+    except InvalidOperation:
+        return None

@@ -1,0 +1,180 @@
+"""What is measured of the program, and how growth is told from noise."""
+
+import gc
+import os
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+MB = 1024.0 * 1024.0
+BLOCK_S = 30.0
+MOST_MB_PER_10K_READS = 1.0
+"""Performance P8: less than 1 MB between read 5,000 and read 10,000, and so on."""
+LEAST_JUDGED_S = 300.0
+"""Less than that, behind the warm-up, shows no trend."""
+
+MEMORY = ("RSS MB", "USS MB")
+COUNTS = (
+    "tasks",
+    "supervised tasks",
+    "tasks of the watch",
+    "threads",
+    "file descriptors",
+    "sockets",
+    "links",
+    "widgets",
+    "top-level widgets",
+    "banner cards",
+    "timers",
+    "presses in the book",
+    "unacknowledged presses",
+    "evidence reads kept",
+)
+"""Of these there must be no more in the end than behind the warm-up."""
+TOLD = ("sockets established", "journal KB", "reads", "presses")
+
+
+def _numbers() -> "array[float]":
+    return array("d")
+
+
+@dataclass(slots=True)
+class Series:
+    """Every sample: seconds since start, and each gauge by name. What measures must not grow itself."""
+
+    at: "array[float]" = field(default_factory=_numbers)
+    values: "dict[str, array[float]]" = field(default_factory=dict)
+
+    def add(self, at: float, sample: Mapping[str, float]) -> None:
+        self.at.append(at)
+        for name in {*self.values, *sample}:
+            known = self.values.setdefault(name, _numbers())
+            # A gauge that is met later than the others was nothing until then.
+            known.extend([0.0] * (len(self.at) - 1 - len(known)))
+            known.append(sample.get(name, 0.0))
+
+    def of(self, name: str, since: float = 0.0, until: float = float("inf")) -> list[float]:
+        return [value for at, value in zip(self.at, self.values[name], strict=True) if since <= at <= until]
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Theil–Sen: the median of the slopes between all pairs; a third of the points may lie."""
+    found = [
+        (later[1] - earlier[1]) / (later[0] - earlier[0])
+        for number, earlier in enumerate(points)
+        for later in points[number + 1 :]
+        if later[0] > earlier[0]
+    ]
+    return median(found) if found else 0.0
+
+
+def floors(at: Sequence[float], values: Sequence[float], block: float) -> list[tuple[float, float]]:
+    """The least value of each block: work in hand comes and goes above it, and what leaks lifts it."""
+    least: dict[int, tuple[float, float]] = {}
+    for when, value in zip(at, values, strict=True):
+        number = int((when - at[0]) // block)
+        if number not in least or value < least[number][1]:
+            least[number] = (when, value)
+    return [least[number] for number in sorted(least)]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One gauge from the warm-up to the end. `rise` is the slope of its floors times the time judged."""
+
+    name: str
+    first: float
+    last: float
+    rise: float
+    is_too_much: bool
+    unit: str
+
+
+def growths(series: Series, warm_up_s: float) -> list[Growth]:
+    """Each gauge behind the warm-up: medians of the first and the last third, and its trend."""
+    start, end = warm_up_s, series.at[-1]
+    third = (end - start) / 3
+    is_judged = end - start >= LEAST_JUDGED_S
+    at = [each for each in series.at if each >= start]
+    reads = series.of("reads", start)
+    found: list[Growth] = []
+    for name in (*MEMORY, *COUNTS, *TOLD):
+        values = series.of(name, start)
+        first = median(series.of(name, start, start + third))
+        last = median(series.of(name, end - third))
+        lowest = floors(at, values, BLOCK_S)
+        if name in MEMORY:
+            read_at = dict(zip(at, reads, strict=True))
+            per_10k = 10_000 * slope([(read_at[when], value) for when, value in lowest])
+            too_much = is_judged and name == "RSS MB" and per_10k >= MOST_MB_PER_10K_READS
+            found.append(Growth(name, first, last, per_10k, too_much, "MB per 10,000 reads"))
+        else:
+            rise = slope(lowest) * (end - start)
+            too_much = is_judged and name in COUNTS and rise >= 0.5
+            found.append(Growth(name, first, last, rise, too_much, "in the time judged"))
+    return found
+
+
+def table(found: Iterable[Growth]) -> list[str]:
+    lines = [f"{'':24}{'first third':>12}{'last third':>12}{'trend':>10}"]
+    for each in found:
+        verdict = "  GROWS" if each.is_too_much else ""
+        numbers = f"{each.first:12.1f}{each.last:12.1f}{each.rise:+10.2f}"
+        lines.append(f"{each.name:24}{numbers}  {each.unit}{verdict}")
+    return lines
+
+
+def objects_by_type() -> Counter[str]:
+    """How many objects of each type the collector knows of, those from before the start left out."""
+    kinds = Counter(type(each) for each in gc.get_objects())
+    found: Counter[str] = Counter()
+    for kind, count in kinds.items():
+        found[sys.intern(f"{kind.__module__}.{kind.__qualname__}")] += count
+    return found
+
+
+def most_grown(before: Counter[str], after: Counter[str], most: int = 12) -> list[str]:
+    grown = Counter({name: after[name] - before[name] for name in after if after[name] > before[name]})
+    return [f"{count:+8d}  {name}  ({after[name]})" for name, count in grown.most_common(most)]
+
+
+def descriptors() -> tuple[int, Counter[str]]:
+    """How many file descriptors are open, and of what kind; sockets by their state where they have one."""
+    if sys.platform != "linux":
+        import psutil
+
+        mine = psutil.Process()
+        states = Counter(f"socket {each.status.lower()}" for each in mine.net_connections("inet"))
+        return (mine.num_fds() if hasattr(mine, "num_fds") else mine.num_handles()), states
+    kinds: Counter[str] = Counter()
+    states = _states()
+    count = 0
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names only, and many times
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+        except OSError:  # the listing's own
+            continue
+        count += 1
+        kind = target.partition(":")[0] if ":" in target and not target.startswith("/") else "file"
+        if kind == "socket":
+            kind = f"socket {states.get(target[8:-1], 'of no peer')}"
+        kinds[kind] += 1
+    return count, kinds
+
+
+def _states() -> dict[str, str]:
+    """The state of every TCP socket, by inode."""
+    words = {"01": "established", "02": "syn_sent", "04": "fin_wait1", "05": "fin_wait2", "07": "close"}
+    words |= {"06": "time_wait", "08": "close_wait", "09": "last_ack", "0A": "listen", "0B": "closing"}
+    found = {}
+    for table_of in ("/proc/net/tcp", "/proc/net/tcp6"):
+        path = Path(table_of)
+        if path.exists():
+            for line in path.read_text().splitlines()[1:]:
+                fields = line.split()
+                found[fields[9]] = words.get(fields[3], fields[3])
+    return found
