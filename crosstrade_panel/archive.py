@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from threading import Event
 from time import sleep
@@ -17,7 +17,7 @@ from crosstrade_panel.domain.outcome import Verdict
 from crosstrade_panel.runtime import in_thread
 from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.journal_file import JournalFileError
-from crosstrade_panel.storage.journal_view import ListedPress, Offered, Wanted
+from crosstrade_panel.storage.journal_view import ListedPress, Wanted
 from crosstrade_panel.trading.ports import Entry, EntryKind, Fact
 from crosstrade_panel.ui.describe import tone_of
 from crosstrade_panel.ui.masks import Masks
@@ -208,7 +208,9 @@ class Archive:
                 self._say_how_many()
         offered = await _answer(self._journal.offered(self._given_up))
         if offered is not None and not self._given_up.is_set():
-            self._screen.show_choices(self._choices(offered))
+            hours = offered.hours  # thousands of them in a large journal: too long for the window's thread
+            days = await in_thread("days", lambda: days_of(hours))
+            self._screen.show_choices(self._choices(offered.accounts, days))
 
     def _take_top(self, found: list[ListedPress] | None, *, is_anew: bool) -> None:
         """Take the newest page; what is older and loaded already stays beneath it."""
@@ -284,12 +286,11 @@ class Archive:
             press.account,
         )
 
-    def _choices(self, offered: Offered) -> JournalChoices:
+    def _choices(self, names: tuple[str, ...], days: tuple[date, ...]) -> JournalChoices:
         today = self._now().astimezone().date()
-        days = dict.fromkeys(hour.astimezone().date() for hour in offered.hours)
-        accounts = tuple(Choice(name, name) for name in offered.accounts)
+        accounts = tuple(Choice(name, name) for name in names)
         if (masks := self._masks()) is not None:
-            masks.learn(offered.accounts)
+            masks.learn(names)
             accounts = masks.of(accounts)
         verdicts = sorted(Verdict, key=texts.verdict_word)
         return JournalChoices(
@@ -317,6 +318,11 @@ def wanted_of(filter_: JournalFilter) -> Wanted:
         until = datetime.combine(filter_.day + timedelta(days=1), time()).astimezone()
     meant = texts.verdicts_meant(filter_.text)
     return Wanted(filter_.text, meant, filter_.account, filter_.outcome, since, until)
+
+
+def days_of(hours: Iterable[datetime]) -> tuple[date, ...]:
+    """The days of this place in which those hours lie, in their order."""
+    return tuple(dict.fromkeys(hour.astimezone().date() for hour in hours))
 
 
 def timeline_view(press_id: str, entries: Iterable[Entry]) -> TimelineView:
