@@ -130,6 +130,15 @@ def test_what_a_silent_link_delivers_late_belongs_to_the_attempt_of_unknown_outc
     assert len(sent_twice([attempt(1.0, 1.5, "accepted")], arrivals)) == 2
 
 
+def test_the_journal_may_date_a_press_some_milliseconds_late_but_no_more() -> None:
+    late = [attempt(1.0, 1.1, "accepted")]
+    assert sent_twice(late, [Arrival(KEY, 0.99, acted=True)]) == []
+    assert len(sent_twice([attempt(1.0, 1.1, "accepted")], [Arrival(KEY, 0.9, acted=True)])) == 1
+    two = [attempt(1.0, 1.02, "accepted"), attempt(1.03, 1.1, "accepted")]
+    assert sent_twice(two, [Arrival(KEY, 1.01, acted=True), Arrival(KEY, 1.05, acted=True)]) == []
+    assert [len(each.arrivals) for each in two] == [1, 1]
+
+
 def test_what_was_told_as_not_sent_must_not_arrive() -> None:
     [told] = sent_twice([attempt(1.0, 1.1, "not_sent")], [Arrival(KEY, 1.05)])
     assert "not sent" in told

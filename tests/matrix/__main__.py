@@ -1,6 +1,6 @@
 """Plays the whole matrix by hand and prints what is red.
 
-python -m tests.matrix --write             at true time, and the table anew: about five minutes
+python -m tests.matrix --write             at true time, and the table anew: about two minutes
 python -m tests.matrix --scale 0.2 flicker at a fifth of the time, one drill
 """
 
@@ -34,7 +34,7 @@ def main() -> int:
         print(result)
     print(f"{len(results)} cells, {len(red)} red, {took_s:.0f} s")
     if given.write:
-        command = f"python -m tests.matrix --write --scale {given.scale:g}"
+        command = f"python -m tests.matrix --write --scale {given.scale:g} --at-once {given.at_once}"
         table = markdown(results, command=command, scale=given.scale, took_s=took_s)
         TABLE.write_text(table, encoding="utf-8")
     return 1 if red else 0

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 Key = tuple[str, str | None, str | None, str | None]
 """Kind, account, instrument or order id, side; names folded."""
-_SLACK_S = 0.005
+_SLACK_S = 0.05
+"""The journal dates an intent when its row is made, which may be some milliseconds after the press began."""
 
 
 @dataclass(slots=True)
@@ -89,8 +90,9 @@ def sent_twice(attempts: list[Attempt], arrivals: list[Arrival]) -> list[str]:
         known = by_key[arrival.key]
         begun = [each for each in known if each.at <= arrival.at + _SLACK_S and not each.arrivals]
         during = [each for each in begun if _covers(each, arrival)]
+        during.sort(key=lambda each: (each.at > arrival.at, -each.at))  # the slack only where nothing fits
         delayed = [each for each in begun if each.result in {"", "unknown", "doubtful"}]
-        owner = next(iter([*reversed(during), *delayed]), None)
+        owner = next(iter([*during, *delayed]), None)
         if owner is None:
             complaints.append(f"at {arrival.at:.3f} {arrival.key} arrived without an attempt of its own")
             continue
