@@ -107,6 +107,7 @@ class Archive:
         self._listed: list[ListedPress] = []
         self._rows: list[JournalRow] = []
         self._has_more = False
+        self._asked = PAGE
         self._total: int | None = None
         self._is_reading = False
         self._is_anew = True
@@ -118,6 +119,7 @@ class Archive:
     def narrow(self, filter_: JournalFilter) -> None:
         """Another filter."""
         self._wanted = wanted_of(filter_)
+        self._asked = PAGE
         self._is_anew = True
         self._begin()
 
@@ -227,6 +229,10 @@ class Archive:
         known = dict(zip(self._listed[:above], self._rows[:above], strict=True))
         self._listed = [*found, *beneath[0]]
         self._rows = [*(known.get(press) or self._row(press) for press in found), *beneath[1]]
+        if len(self._listed) > self._asked + PAGE:
+            # Little more than was scrolled to: a session of many presses would keep a row of each.
+            del self._listed[self._asked :], self._rows[self._asked :]
+            self._has_more = True
         self._screen.show_page(JournalPage(tuple(self._rows), self._has_more))
         self._total = None if is_anew else self._total
         self._say_how_many()
@@ -238,6 +244,7 @@ class Archive:
         if found is None or wanted is not self._wanted or not self._listed or self._listed[-1].seq != last:
             return
         rows = [self._row(press) for press in found]
+        self._asked += PAGE
         self._listed += found
         self._rows += rows
         self._has_more = len(found) == PAGE

@@ -162,6 +162,22 @@ async def test_older_presses_come_a_page_at_a_time_and_newer_ones_on_top_of_all(
 
 
 @pytest.mark.anyio
+async def test_a_long_session_keeps_little_more_than_was_scrolled_to(
+    journal: SqliteJournal, page: PageOnPaper, tasks: Tasks
+) -> None:
+    archived = make(journal, page, tasks)
+    for number in range(3 * PAGE):
+        write(journal, f"p{number}")
+        if number % 50 == 49:  # as the window looks, after each press
+            archived.look()
+            await settle(tasks)
+    newest = [f"p{number}" for number in reversed(range(3 * PAGE))]
+    assert page.ids() == newest[: len(page.rows)]
+    assert len(page.rows) <= 2 * PAGE
+    assert page.has_more
+
+
+@pytest.mark.anyio
 async def test_of_many_wishes_at_once_the_last_one_is_shown(
     journal: SqliteJournal, page: PageOnPaper, tasks: Tasks
 ) -> None:

@@ -48,6 +48,8 @@ class Result:
 
 def result_of(cell: Cell, played: Played | BaseException) -> Result:
     """Judge what was played by the laws, and by what was promised for that cell."""
+    if isinstance(played, TimeoutError):
+        return Result(cell, None, (), ("not played in time",))
     if isinstance(played, BaseException):
         return Result(cell, None, (f"not played: {played!r}",))
     promise = promised(cell)
