@@ -154,7 +154,7 @@ def test_every_read_is_told_with_its_source_and_its_flaws() -> None:
     record.read(press, AccountsRead(stamp, (Account("Sim101"),)))
     record.read(press, OrdersRead(stamp, "Sim101", (PRICED, replace(PRICED, state="Filled"))))
     record.read(press, FailedRead(Source.POSITIONS, REASON))
-    tail = {"took_s": 0.5, "epoch_ms": 7, "flaw": None, "spoiled_accounts": []}
+    tail: dict[str, object] = {"took_s": 0.5, "epoch_ms": 7, "flaw": None, "spoiled_accounts": []}
     assert [entry.facts for entry in journal.entries] == [
         {
             **tail,
