@@ -181,9 +181,11 @@ class FlattenProof:
             elsewhere_open=self._elsewhere(accounts),
             orders_checked=(sum(finding.has_orders for finding in needing), len(needing)),
             scope_reason=reason,
-            opened_at=min((each.opened_at for each in findings if each.opened_at is not None), default=None),
-            flat_since=max(
-                (each.flat_since for each in accounts if each.flat_since is not None), default=None
+            opened_at=_least(finding.opened_at for finding in findings),
+            flat_since=_least(
+                account.flat_since
+                for account, finding in zip(accounts, findings, strict=True)
+                if finding.opened_at is not None
             ),
         )
 

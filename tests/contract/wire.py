@@ -14,6 +14,7 @@ import time
 from tests.contract.behaviours import Call, End
 
 _CHUNK = 65_536
+_STANDS_STILL_S = 0.2
 _LINGER_FORMAT = "hh" if sys.platform == "win32" else "ii"
 
 
@@ -42,6 +43,7 @@ class Connection:
         self._lock = threading.Lock()
         self._stopping = False
         self._frozen = False
+        self._stands_still = threading.Event()
         self._cut: bool | None = None
         self._notified = False  # the client sent its TLS close_notify
         self._buffer = bytearray()
@@ -73,6 +75,8 @@ class Connection:
         """Neither read nor write until thawed, as if the other end had gone silently."""
         self._frozen = frozen
         self._ring()
+        if frozen:  # not before its thread stands still; one that is busy acting is not waited for long
+            self._stands_still.wait(_STANDS_STILL_S)
 
     def _ring(self) -> None:
         with self._lock, contextlib.suppress(OSError):
@@ -285,9 +289,11 @@ class Connection:
         if self._cut is not None and self.idle:
             raise CutError(reset=self._cut)
         while self._frozen:
+            self._stands_still.set()
             self._alarmed(None)
             if self._stopping:
                 raise ClientGoneError("stopped")
+        self._stands_still.clear()
 
     def _alarmed(self, seconds: float | None) -> None:
         if select.select([self._alarm], [], [], seconds)[0]:

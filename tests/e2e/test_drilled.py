@@ -101,7 +101,13 @@ async def test_presses_go_over_the_stream_once_it_is_chosen_and_over_rest_when_i
         await panel.choose("Sim101", "NQ 12-25")
         await until(lambda: panel.flatten.look is Look.READY, "FLATTEN, ready")
         await panel.click(panel.flatten)
-        await until(lambda: len(panel.program._presenter.book.presses) == 2, "the second press")
+        await until(
+            lambda: (
+                banners(panel)[0].press_id == panel.program._presenter.book.presses[-1].id
+                and len(panel.program._presenter.book.presses) == 2
+            ),
+            "the banner of the second press",
+        )
         await panel.says("FLAT ", 20)
         [_] = panel.exchange.calls.of("POST")
         panel.window.drill_chosen.emit(None)
