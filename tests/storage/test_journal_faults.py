@@ -223,6 +223,7 @@ def test_a_disk_that_hangs_stops_neither_a_press_nor_the_end(
     def hang(name: str) -> sqlite3.Connection:
         return sqlite3.connect(name, isolation_level=None, factory=hanging, check_same_thread=False)
 
+    before = set(threading.enumerate())
     journal = SqliteJournal(path, connect=hang, on_problem=heard.append, pace=WATCHFUL)
     assert journal.write(entry("p0")).result(SOON_S)
     hanging.hangs.set()
@@ -238,7 +239,7 @@ def test_a_disk_that_hangs_stops_neither_a_press_nor_the_end(
     assert [done.result(0) for done in waiting] == [False] * 99
 
     hanging.goes_on.set()  # let the thread end, so that the next test begins with a quiet process
-    wait_until(lambda: not any(thread.name == "journal" for thread in threading.enumerate()))
+    wait_until(lambda: not any(each.name == "journal" for each in set(threading.enumerate()) - before))
 
 
 def test_a_disk_that_recovers_from_hanging_gets_every_row(
