@@ -135,6 +135,7 @@ def test_a_stopped_panel_keeps_its_place_and_is_silent(
     holder: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
     holder.send_signal(signal.SIGSTOP)
+    os.waitpid(holder.pid, os.WUNTRACED)  # it stands still a moment after it was told to
     assert claim(tmp_path / "data") is Other.SILENT
     holder.send_signal(signal.SIGCONT)
     assert claim(tmp_path / "data", patience_s=5.0) is Other.ANSWERED
