@@ -265,6 +265,9 @@ class PracticeExchange:
             # The selector loop everywhere: Windows' other one can lose a listening socket (CPython #93821).
             with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
                 runner.run(server.serve(sockets=[listening]))
+        except Exception:
+            if not server.should_exit:  # asked to leave while it was still coming up: nothing is lost
+                raise
         finally:
             server.ready.set()
 

@@ -675,3 +675,12 @@ def test_a_success_that_is_neither_yes_nor_no_is_unknown(said: object) -> None:
     assert caught.value.reason.cause is Cause.SAYS_NOTHING
     assert caught.value.receipt is not None
     assert caught.value.receipt.order_ids == ("a",)
+
+
+def test_two_lists_that_differ_are_no_read_and_two_alike_are_one() -> None:
+    row = {"account": "Sim101", "instrument": "MES 12-25", "marketPosition": "Long", "quantity": 1}
+    with pytest.raises(ReadFailedError) as error:
+        wire.read_positions(answer(json.dumps({"positions": [], "data": {"positions": [row]}})))
+    assert error.value.reason.cause is Cause.UNREADABLE
+    alike = wire.read_positions(answer(json.dumps({"positions": [row], "data": {"positions": [row]}})))
+    assert len(alike.positions) == 1
