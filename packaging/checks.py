@@ -51,6 +51,7 @@ print(all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")))
 print(sys.executable)
 """
 _PROBE_LINES = 4
+_TESTS_FAILED = 1  # pytest's exit code
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,8 @@ def left_out() -> tuple[str, ...]:
 def parallel() -> tuple[str, ...]:
     """One worker per processor that we may use; a file's tests stay together and in order."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
-    return ("-q", "-n", str(max(2, min(count, _MOST_WORKERS))), "--dist", "loadfile")
+    workers = str(max(2, min(count, _MOST_WORKERS)))
+    return ("-q", "-n", workers, "--dist", "loadfile", "--cache-clear")
 
 
 def quiet_environment(environ: Mapping[str, str], scratch: Path) -> dict[str, str]:
@@ -213,10 +215,21 @@ def _elsewhere(own: Interpreter, environ: Mapping[str, str]) -> Iterator[Verdict
 
 
 def _pass(check: Check, environ: Mapping[str, str]) -> Verdict:
-    say(f"\n=== {check.name}: {' '.join(check.command)}")
     began = time.monotonic()
-    done = subprocess.run(check.command, cwd=ROOT, env={**environ, **check.more}, check=False)
-    return Verdict(check.name, done.returncode == 0, time.monotonic() - began)
+    environ = {**environ, **check.more}
+    name = check.name
+    code = _call(name, check.command, environ)
+    if code == _TESTS_FAILED and "--dist" in check.command:
+        # A busy machine turns a test that waits for a process. Alone it has to pass, and the table says so.
+        name += ", some tests only when alone"
+        pytest = check.command[: check.command.index("pytest") + 1]
+        code = _call(name, (*pytest, "-q", "--last-failed", "--last-failed-no-failures", "none"), environ)
+    return Verdict(name, code == 0, time.monotonic() - began)
+
+
+def _call(name: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
+    say(f"\n=== {name}: {' '.join(command)}")
+    return subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
 
 
 def _probe(command: Sequence[str], version: str) -> Interpreter | None:

@@ -596,3 +596,33 @@ def test_reads_that_overlap_their_neighbours_confirm_what_the_first_of_them_show
     for count, verdict in ((1, Verdict.STILL_OPEN), (2, Verdict.STILL_OPEN), (3, Verdict.OVERFILLED)):
         judgement = proof(case(SIM101, SHORT), *slow[:count]).judge(final=False)
         assert judgement.fates[0].verdict is verdict
+
+
+# -- opened again within the window ---
+
+
+def opened_again(*later: PositionsRead) -> FlattenProof:
+    """Two reads had shown nothing, the orders were still to be read, and then came these reads."""
+    made = proof(case(SIM101, SHORT), *FLAT_TWICE)
+    assert only(made.judge(final=False)).verdict is Verdict.FLAT_ORDERS_NOT_CHECKED
+    for read in later:
+        made.evidence.add_positions(read)
+    return made
+
+
+def test_one_read_of_what_opened_again_is_not_called_reopened_not_even_at_the_end() -> None:
+    made = opened_again(positions_read(2.0, SHORT))
+    early = made.judge(final=False)
+    assert only(early).verdict is Verdict.STILL_OPEN
+    assert early.bad_news_at == pytest.approx(2.1)
+    assert not early.settled
+    fate = only(made.judge(final=True))
+    assert (fate.verdict, fate.reason) == (Verdict.NOT_PROVED, Reason(Cause.READS_DISAGREE))
+    assert fate.still_open == (SHORT,)
+
+
+def test_two_reads_that_agree_call_it_reopened() -> None:
+    made = opened_again(positions_read(2.0, SHORT), snapshot(2.2, SHORT))
+    judgement = made.judge(final=False)
+    assert (only(judgement).verdict, judgement.settled) == (Verdict.REOPENED, True)
+    assert only(judgement).still_open == (SHORT,)
