@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -33,6 +33,8 @@ from crosstrade_panel.trading.verify import Verification
 from crosstrade_panel.trading.watch import Watch
 
 _log = logging.getLogger(__name__)
+
+_AT_ONCE_S = 0.002
 
 AfterIntent: TypeAlias = "Callable[[Desk, Press, Future[bool]], Awaitable[None]]"
 
@@ -76,6 +78,8 @@ class Desk:
     async def note_intent(self, press: Press) -> None:
         """Write the press down before its first byte leaves; no disk delays it for longer than 20 ms."""
         written = self.record.intent(press)
+        # A healthy disk takes a tenth of this, the loop's waking of us more; a hanging one holds up no frame.
+        wait({written}, timeout=_AT_ONCE_S)
         if not written.done():
             await self._wait_for(written)
         if not written.done():

@@ -37,9 +37,9 @@ class Roster:
     def observe_positions(self, read: PositionsRead) -> None:
         """Learn from open positions, and from the accounts that a snapshot lists."""
         self.observe_accounts(read.accounts or ())
-        for row in read.positions:
-            if row.account is not None:
-                self._note(row.account, held=True)
+        for name in dict.fromkeys(row.account for row in read.positions):
+            if name is not None:
+                self._note(name, held=True)
 
     def observe_orders(self, read: OrdersRead) -> None:
         """Learn from working orders."""

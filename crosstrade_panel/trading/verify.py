@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from crosstrade_panel.domain.names import fold
-from crosstrade_panel.domain.snapshot import Source
+from crosstrade_panel.domain.snapshot import OrdersRead, PositionsRead, Source
 from crosstrade_panel.trading.budget import VERIFYING_LEAVES
 from crosstrade_panel.trading.evidence import Judgement, Proof, other_source
 from crosstrade_panel.trading.pace import Pace
@@ -13,6 +13,9 @@ from crosstrade_panel.trading.reads import FailedRead, Read
 from crosstrade_panel.trading.watch import Watch
 
 _MOST_UNDER_WAY = 2
+_ORDERS_AT_ONCE = 8
+"""The orders of so many accounts are read one right after the other; those of more come calmly, or a wide
+press would empty the bucket just when the trader presses again."""
 _NEVER = float("inf")
 _LONG_AGO = float("-inf")
 
@@ -21,6 +24,7 @@ class Verification:
     """The reads of one press: at once, early, a second one when the first asks for it, then ever more rarely.
 
     A read that is stuck does not stop the next one, and one that comes late within the window still counts.
+    So does what others read meanwhile: what the panel was shown, no press may speak against.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Verification:
         self._positions_sent_at = _LONG_AGO
         self._listing_sent_at = _LONG_AGO
         self._orders_at: dict[str, float] = {}
+        self._orders_sent_at = _LONG_AGO
+        self._news = asyncio.Event()
         self._is_over = False
 
     def _begin(self) -> None:
@@ -61,6 +67,7 @@ class Verification:
     async def run(self) -> Judgement:
         """Read until settled or the window's end; the judgement returned is final."""
         self._watch.begin_verifying()
+        self._watch.followers.append(self._overhear)
         try:
             while True:
                 self._watch.look_around()
@@ -84,6 +91,7 @@ class Verification:
         finally:
             # Reads still under way belong to the watch: cancelling them would cost a warm link.
             self._is_over = True
+            self._watch.followers.remove(self._overhear)
             self._watch.end_verifying()
 
     def _conclude(self, now: float) -> Judgement:
@@ -133,7 +141,7 @@ class Verification:
         account, due_at = self._orders_due(judgement)
 
         def read_orders(now: float) -> None:
-            self._orders_at[fold(account)] = now
+            self._orders_at[fold(account)] = self._orders_sent_at = now
             self._start(self._read_orders(account), Source.ORDERS)
 
         return [*plan, (due_at, read_orders)]
@@ -191,7 +199,9 @@ class Verification:
             for account in judgement.orders_wanted
         }
         account = min(due_at, key=lambda name: due_at[name])
-        return account, due_at[account]
+        is_many = len(self._orders_at) >= _ORDERS_AT_ONCE
+        calm_at = self._orders_sent_at + (self._pace.second_read_s / 2 if is_many else 0.0)
+        return account, max(due_at[account], calm_at)
 
     def _budget_wait(self, now: float) -> float:
         return self._watch.budget.wait_s(now, VERIFYING_LEAVES)
@@ -204,20 +214,41 @@ class Verification:
         await self._until_read(min(max(due_at - now, self._budget_wait(now)), until - now))
 
     async def _until_read(self, pause_s: float) -> None:
-        """Until a read comes back, or so long."""
-        if self._under_way:
-            await asyncio.wait(
-                self._under_way, timeout=max(pause_s, 0.0), return_when=asyncio.FIRST_COMPLETED
-            )
-        else:
-            await asyncio.sleep(max(pause_s, 0.0))
+        """Until a read comes back, of this press or another, or so long."""
+        self._news.clear()
+        timer = asyncio.get_running_loop().call_later(max(pause_s, 0.0), self._news.set)
+        try:
+            await self._news.wait()
+        finally:
+            timer.cancel()
 
     def _start(self, work: Coroutine[None, None, None], source: Source) -> None:
         # Here and not in the task: the next decision must not count on the same token.
         self._watch.budget.spend(self._clock.monotonic())
         task = self._watch.start(work)
         self._under_way[task] = source
-        task.add_done_callback(lambda done: self._under_way.pop(done, None))
+        task.add_done_callback(self._came_back)
+
+    def _came_back(self, done: asyncio.Task[None]) -> None:
+        self._under_way.pop(done, None)
+        self._news.set()
+
+    def _overhear(self, read: Read) -> None:
+        """What another press or the background has read. That a read of theirs failed is their news."""
+        if asyncio.current_task() in self._under_way or isinstance(read, FailedRead):
+            return
+        evidence = self._proof.evidence
+        if read.stamp.sent_at < evidence.earliest:
+            return
+        match read:
+            case PositionsRead():
+                evidence.add_positions(read)
+            case OrdersRead():
+                evidence.add_orders(read)
+            case _:
+                evidence.add_listing(read)
+        self._on_read(read)
+        self._news.set()
 
     # What comes back after the end is the watch's, and whoever follows that.
 

@@ -112,12 +112,6 @@ class Story(RuleBasedStateMachine):
 
     # -- the trader ---
 
-    @property
-    def is_reading(self) -> bool:
-        """Whether a press still reads for itself: what that reads, another one does not hear of."""
-        return any(press.outcome is None for press in self.presses.values())
-
-    @precondition(lambda self: not self.is_reading)
     @rule(scope=st.sampled_from(SCOPES))
     def flatten(self, scope: Scope) -> None:
         lock = self.desk.book.flatten_lock(scope, self.loop.time()).lock
@@ -125,7 +119,6 @@ class Story(RuleBasedStateMachine):
             asked = Asked("flatten", account_of(scope), scope.instrument)
             self.do(self.press(asked, Flatten(self.desk), scope))
 
-    @precondition(lambda self: not self.is_reading)
     @rule(account=st.sampled_from(ACCOUNTS), instrument=st.sampled_from(INSTRUMENTS))
     def reverse(self, account: str, instrument: str) -> None:
         self.do(self._reverse(account, instrument))
@@ -140,7 +133,6 @@ class Story(RuleBasedStateMachine):
             asked = Asked("reverse", account, instrument, enters)
             await self.press(asked, use, OneAccount(account, instrument), ticket)
 
-    @precondition(lambda self: not self.is_reading)
     @rule(account=st.sampled_from(ACCOUNTS), number=st.integers(0, 5))
     def cancel(self, account: str, number: int) -> None:
         read = self.desk.watch.orders_read.get(account.casefold())

@@ -217,3 +217,123 @@ def test_a_spoiled_read_that_shows_the_same_or_nothing_does_not_break_the_proof(
     for rows in ((NEW,), ()):
         reads = (positions_read(0.1, NEW), positions_read(0.6, *rows, flaws=SPOILED), snapshot(1.3, NEW))
         assert told(proof(*reads).judge(final=False)) == (Verdict.REVERSED, True)
+
+
+def test_other_rows_of_the_account_are_none_of_the_pairs_own() -> None:
+    others = position(instrument="NQ 12-25"), position("Sim102")
+    judgement = proof(*twice(NEW, *others)).judge(final=False)
+    assert told(judgement) == (Verdict.REVERSED, True)
+    assert (judgement.fates[0].still_open, judgement.orders_wanted) == ((), ())
+    assert (judgement.candidate_at, judgement.candidate_source) == (None, None)
+    assert judgement.proved_at == pytest.approx(1.4)
+
+
+def test_a_late_answer_lifts_the_doubt_and_names_the_entry() -> None:
+    made = proof(receipt=None, doubt=DOUBT)
+    made.take_answer(Receipt(("entry",), None, "", 0.0, 5.0))
+    for read in twice(at=5.1):
+        made.evidence.add_positions(read)
+    made.evidence.add_orders(orders(6.5, entry("Rejected")))
+    judgement = made.judge(final=False)
+    assert (told(judgement), judgement.fates[0].reason) == ((Verdict.REVERSE_MISMATCH, True), None)
+    unread = proof(receipt=None, doubt=DOUBT)
+    unread.take_answer(ACCEPTED)
+    assert unread.judge(final=True).fates[0].verdict is Verdict.NOT_PROVED
+
+
+def test_what_is_not_what_was_asked_for_says_that_the_reads_disagree_until_the_end() -> None:
+    reason = Reason(Cause.READS_DISAGREE)
+    waits = proof(*twice(OLD)).judge(final=False).fates[0]
+    assert (waits.verdict, waits.reason, waits.still_open) == (Verdict.NOT_PROVED, reason, (OLD,))
+    once = proof(positions_read(0.1, OLD)).judge(final=True).fates[0]
+    assert (once.verdict, once.reason) == (Verdict.NOT_PROVED, reason)
+
+
+def test_what_was_not_read_at_all_says_so_and_the_last_failure_says_more() -> None:
+    assert proof().judge(final=True).fates[0].reason == Reason(Cause.READS_FAILED)
+    failed = proof(positions_read(0.1, NEW), Source.SNAPSHOT).judge(final=True).fates[0]
+    assert failed.reason == Reason(Cause.SERVER_FAILED)
+
+
+def test_an_entry_nobody_looked_for_leaves_the_reverse_unread() -> None:
+    fate = proof(*twice()).judge(final=True).fates[0]
+    assert (fate.verdict, fate.reason) == (Verdict.NOT_PROVED, Reason(Cause.READS_FAILED))
+
+
+def test_only_an_entry_that_works_is_shown_as_working() -> None:
+    works = proof(*twice(), orders(1.5, entry("Working")), ticket=LIMIT).judge(final=False)
+    assert (told(works), works.fates[0].working_orders) == (
+        (Verdict.REVERSE_WORKING, True),
+        (entry("Working"),),
+    )
+    ended = proof(*twice(), orders(1.5, entry("Rejected")), ticket=LIMIT).judge(final=False)
+    assert (told(ended), ended.fates[0].working_orders) == ((Verdict.REVERSE_MISMATCH, True), ())
+
+
+@pytest.mark.parametrize(
+    ("state", "filled", "is_over"),
+    [
+        ("Cancelled", 0, True),
+        ("CANCELLED", 0, True),
+        ("Rejected", 0, True),
+        ("Cancelled", 1, False),
+        ("Filled", 2, False),
+        ("Filled", 0, False),
+    ],
+)
+def test_flat_is_told_at_once_only_where_the_entry_ended_without_a_fill(
+    state: str, filled: int, is_over: bool
+) -> None:
+    judgement = proof(*twice(), orders(1.5, entry(state, filled))).judge(final=False)
+    assert judgement.settled == is_over
+    assert (judgement.fates[0].verdict is Verdict.REVERSE_MISMATCH) == is_over
+
+
+def test_a_first_read_that_was_contradicted_is_not_the_one_that_wants_its_second() -> None:
+    made = proof(positions_read(0.1, OLD), snapshot(0.5, NEW))
+    judgement = made.judge(final=False)
+    assert judgement.candidate_at == pytest.approx(0.6)
+    assert judgement.candidate_source is Source.SNAPSHOT
+    assert judgement.fates[0].still_open == (NEW,)
+    assert made.judge(final=True).candidate_at is None
+    proved = proof(*twice(OLD)).judge(final=False)
+    assert (proved.settled, proved.candidate_at, proved.candidate_source) == (False, None, None)
+
+
+def test_the_newest_rows_are_shown_also_where_no_read_is_clean_and_the_run_s_where_one_is() -> None:
+    unclean = proof(positions_read(0.1, OLD, flaws=SPOILED)).judge(final=True).fates[0]
+    assert unclean.still_open == (OLD,)
+    cheaper = position(quantity=1)
+    run = proof(positions_read(0.1, NEW), snapshot(0.5, flaws=SPOILED)).judge(final=True).fates[0]
+    assert run.still_open == (NEW,)
+    broken = proof(positions_read(0.1, NEW), snapshot(0.5, cheaper, flaws=SPOILED)).judge(final=True)
+    assert broken.fates[0].still_open == (cheaper,)
+    assert proof().judge(final=True).fates[0].still_open == ()
+
+
+def test_a_mismatch_that_only_the_orders_show_takes_two_reads_of_them_one_after_the_other() -> None:
+    def beyond_doubt(*reads: OrdersRead, rows: tuple[Position, ...] = ()) -> bool:
+        return proof(*reads, ticket=LIMIT).is_mismatch_beyond_doubt(rows)
+
+    listed, ended = entry("Working"), entry("Cancelled")
+    other = order(order_id="of somebody else")
+    assert beyond_doubt(orders(0.1), orders(0.3))
+    assert beyond_doubt(orders(0.1, other), orders(0.3, other))  # another order works, and not this one
+    assert beyond_doubt(orders(0.1, ended), orders(0.3, ended))
+    assert beyond_doubt(orders(0.1, listed), orders(0.3), orders(0.5))
+    assert beyond_doubt(orders(0.1), orders(0.2))
+    assert not beyond_doubt()
+    assert not beyond_doubt(orders(0.1))
+    assert not beyond_doubt(orders(0.1), orders(0.15))  # they overlap
+    assert not beyond_doubt(orders(0.1), orders(0.3, listed))
+    assert not beyond_doubt(orders(0.1, listed), orders(0.3))
+    assert not beyond_doubt(rows=(NEW,))
+    assert beyond_doubt(orders(0.1), orders(0.3), rows=(NEW,))
+    assert beyond_doubt(rows=(OLD,))
+    assert beyond_doubt(rows=(NEW, OLD))
+
+
+def test_a_read_is_recent_up_to_the_limit_before_the_reading_ends() -> None:
+    reads = positions_read(0.25, OLD), snapshot(1.5, OLD)
+    assert told(proof(*reads, ended_at=4.5).judge(final=True))[0] is Verdict.REVERSE_MISMATCH
+    assert told(proof(*reads, ended_at=4.51).judge(final=True))[0] is Verdict.NOT_PROVED

@@ -1,6 +1,7 @@
 """The reads after a press: when they are made, how many, and when they end."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from crosstrade_panel.domain.outcome import Cause, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
 from crosstrade_panel.domain.snapshot import Account, Flaws, Source
 from crosstrade_panel.trading.flatten import Flatten
-from crosstrade_panel.trading.ports import ReadFailedError
+from crosstrade_panel.trading.ports import EntryKind, ReadFailedError
 from tests.fakes import FakeGateway, fail_reads, position
 
 pytestmark = pytest.mark.anyio
@@ -292,3 +293,57 @@ async def test_a_read_that_comes_back_after_the_end_is_no_part_of_the_press(
         assert len(panel.journal.entries) == rows
         assert press.outcome is outcome
         assert outcome.verdict is not Verdict.FLAT
+
+
+async def test_what_one_press_reads_is_heard_by_every_other_one_that_is_reading(make_panel: Make) -> None:
+    gateway = FakeGateway(open=[position()], on_flatten=stays_open, latency_s=0.0)
+    panel = make_panel(gateway)
+    first, second = panel.press(SIM101), panel.press(EveryAccount("MES 12-25"))
+    reading = asyncio.create_task(Flatten(panel.desk)(first))
+    await asyncio.sleep(3.0)
+    gateway.reads.clear()
+    with_other = asyncio.create_task(Flatten(panel.desk)(second))
+    await asyncio.sleep(1.2)
+    assert len(gateway.reads) == 4  # the look of the first press at 3.5 s, three of the second
+    heard = [
+        entry.facts["source"]
+        for entry in panel.journal.entries
+        if entry.press_id == first.id and entry.kind is EntryKind.READ and entry.after_s >= 3.0
+    ]
+    assert len(heard) == 4
+    await asyncio.gather(reading, with_other)
+
+
+async def test_a_press_whose_own_reads_all_fail_is_proved_by_those_of_others(make_panel: Make) -> None:
+    answers = False
+
+    def only_others(_gateway: FakeGateway, _source: Source, _number: int) -> None:
+        if not answers:
+            raise ReadFailedError(Reason(Cause.SERVER_FAILED))
+
+    panel = make_panel(FakeGateway(open=[position()], latency_s=0.0, before_read=only_others))
+    press = panel.press(SIM101)
+    flattening = asyncio.create_task(Flatten(panel.desk)(press))
+    for pause_s, source in ((0.2, Source.SNAPSHOT), (1.05, Source.POSITIONS)):
+        await asyncio.sleep(pause_s)
+        assert not flattening.done()
+        answers = True
+        await panel.desk.watch.orders("Sim101")
+        await panel.look(source)
+        answers = False
+    outcome = await flattening
+    assert outcome.verdict is Verdict.FLAT
+    assert panel.clock.monotonic() == pytest.approx(1001.25)
+
+
+async def test_the_orders_of_many_accounts_come_calmly_after_the_first_eight(make_panel: Make) -> None:
+    names = [f"Apex-{number:02}" for number in range(16)]
+    rows = [position(name) for name in names]
+    gateway = FakeGateway(accounts_listed=[Account(name, connected=True) for name in names], open=rows)
+    panel = make_panel(gateway)
+    await panel.look()
+    await Flatten(panel.desk)(panel.press(EveryAccount()))
+    asked_at = [at for source, at in gateway.reads if source is Source.ORDERS]
+    gaps = [round(later - earlier, 2) for earlier, later in itertools.pairwise(asked_at)]
+    assert max(gaps[:7]) < 0.1
+    assert min(gaps[7:15]) == max(gaps[7:15]) == 0.5
