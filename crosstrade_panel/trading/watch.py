@@ -37,6 +37,9 @@ _MOST_UNDER_WAY = 2
 _SILENCE = frozenset(
     {Cause.NO_ANSWER, Cause.CONNECTION_LOST, Cause.CONNECT_TIMEOUT, Cause.CONNECT_FAILED, Cause.PROXY}
 )
+_GIVEN_UP = frozenset({Cause.NO_ANSWER, Cause.CONNECT_TIMEOUT})
+# Each read given up in a row halves the cadence, twice: a link that heals is noticed within five seconds.
+_MOST_HALVED = 2
 _TURNS = (Source.SNAPSHOT, Source.POSITIONS, Source.ORDERS)
 # How much sooner than the others an account's orders are read again.
 _WANTED, _IN_FOCUS, _HOLDING = 16.0, 4.0, 4.0
@@ -122,6 +125,7 @@ class Watch:
         self._under_way: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Task[None]] = set()
         self._at_once_at = -_NEVER_ASKED_S
+        self._unanswered = 0
         self.anew_at = -_NEVER_ASKED_S
         self._verifying = 0
         self._wake = asyncio.Event()
@@ -346,7 +350,8 @@ class Watch:
             return self._pace.background_hidden_s
         is_open = self.latest is not None and self.latest.positions
         usual_s = self._pace.background_open_s if is_open else self._pace.background_flat_s
-        return usual_s * self.budget.caution(self._clock.monotonic())
+        slower = max(self.budget.caution(self._clock.monotonic()), 2.0 ** min(self._unanswered, _MOST_HALVED))
+        return usual_s * slower
 
     def _note_positions(self, read: PositionsRead) -> None:
         self.failing = None
@@ -376,6 +381,8 @@ class Watch:
         return replace(read, flaws=replace(read.flaws, everything=why))
 
     def _note_failure(self, reason: Reason, source: Source) -> None:
+        if reason.cause in _GIVEN_UP:
+            self._unanswered += 1
         self._fail(reason)
         self._back_off(reason)
         self._tell(FailedRead(source, reason))
@@ -393,6 +400,9 @@ class Watch:
         if not isinstance(read, FailedRead):
             took_s = read.stamp.answered_at - read.stamp.sent_at
             self.budget.answered(self._clock.monotonic(), took_s)
+            if self._unanswered:
+                self._unanswered = 0
+                self.wake()  # not at the beat of a dead link
         self.look_around()
         for follower in self.followers:
             follower(read)

@@ -202,3 +202,30 @@ async def test_what_is_no_refusal_of_the_budget_closes_nothing(make_panel: Make)
     panel = make_panel(FakeGateway())
     panel.desk.watch.back_off(Reason(Cause.SERVER_SAID_NO))
     assert panel.desk.watch.budget.wait_s(panel.clock.monotonic(), 8.0) == 0.0
+
+
+async def test_reads_given_up_in_a_row_halve_the_beat_twice_and_an_answer_restores_it(
+    make_panel: Make,
+) -> None:
+    is_silent = True
+
+    def give_up(_gateway: FakeGateway, _source: Source, _number: int) -> None:
+        if is_silent:
+            raise ReadFailedError(Reason(Cause.NO_ANSWER))
+
+    gateway = FakeGateway(latency_s=0.0, before_read=give_up)
+    panel = make_panel(gateway)
+    task = asyncio.create_task(panel.desk.watch.run())
+    await asyncio.sleep(22.0)
+    assert [round(at - 1000.0, 1) for _, at in gateway.reads] == [0.0, 1.5, 4.5, 10.5, 16.5]
+    is_silent = False
+    await asyncio.sleep(10.0)
+    assert [round(at - 1000.0, 1) for _, at in gateway.reads][5:] == [22.5, 22.5, 24.0, 25.5, 27.0, 28.5, 30.0, 31.5]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_server_that_fails_at_once_is_asked_at_the_usual_beat(make_panel: Make) -> None:
+    gateway = FakeGateway(latency_s=0.0, before_read=fail_reads(*Source))
+    await run_for(make_panel(gateway), 6.1)
+    assert [round(at - 1000.0, 1) for _, at in gateway.reads] == [0.0, 1.5, 3.0, 4.5, 6.0]
