@@ -30,9 +30,8 @@ ONCE = (
     "tests/e2e/test_disk.py",
     "tests/e2e/test_soak.py",
 )
-# What other interpreters are asked: the core, the window, the loop and the signals.
+# What other interpreters are asked besides: the window, the loop and the signals.
 ELSEWHERE = (
-    *(f"tests/{name}" for name in CORE),
     "tests/ui",
     "tests/e2e/test_panel.py",
     "tests/e2e/test_token.py",
@@ -87,8 +86,11 @@ def run(arguments: Sequence[str]) -> int:
             return _pass(Check("pytest", (python, "-m", "pytest", *chosen)), environ).passed is False
         verdicts += [_pass(check, environ) for check in own_checks(python, fast=fast)]
         if not fast:
-            verdicts.append(_pass(slow_callbacks(python), environ))
-            verdicts += _elsewhere(interpreter, environ)
+            elsewhere = list(_elsewhere(interpreter, environ))
+            # Once, and not on the interpreter that has run everything already, where there is another one.
+            if not elsewhere:
+                elsewhere.append(_pass(in_development_mode(python), environ))
+            verdicts += elsewhere
     return report(verdicts)
 
 
@@ -110,11 +112,15 @@ def own_checks(python: str, *, fast: bool) -> list[Check]:
     ]
 
 
-def slow_callbacks(python: str) -> Check:
-    """The core once more, with everything that asyncio and the interpreter can complain about."""
-    folders = [f"tests/{name}" for name in CORE if (ROOT / "tests" / name).is_dir()]
-    command = (python, "-X", "dev", "-m", "pytest", *parallel(), *left_out(), *(folders or ["tests"]))
-    return Check("pytest in development mode", command, {"PYTHONASYNCIODEBUG": "1"})
+def in_development_mode(python: str, version: str = "") -> Check:
+    """The core with everything that asyncio and the interpreter can complain about."""
+    command = (python, "-X", "dev", "-m", "pytest", *parallel(), *left_out(), *_core())
+    name = f"pytest in development mode{version and f' on Python {version}'}"
+    return Check(name, command, {"PYTHONASYNCIODEBUG": "1"})
+
+
+def _core() -> list[str]:
+    return [f"tests/{name}" for name in CORE]
 
 
 def left_out() -> tuple[str, ...]:
@@ -190,6 +196,7 @@ def report(verdicts: Sequence[Verdict]) -> int:
 
 
 def _elsewhere(own: Interpreter, environ: Mapping[str, str]) -> Iterator[Verdict]:
+    is_first = True
     for version in VERSIONS:
         if version == own.version:
             continue
@@ -209,9 +216,13 @@ def _elsewhere(own: Interpreter, environ: Mapping[str, str]) -> Iterator[Verdict
             say(str(error))
             yield Verdict(name, passed=False, took_s=time.monotonic() - began)
             continue
+        python = str(other.python)
         with hold.file:
-            tests = (*parallel(), *left_out(), *ELSEWHERE)
-            yield _pass(Check(name, (str(other.python), "-m", "pytest", *tests)), environ)
+            if is_first:
+                yield _pass(in_development_mode(python, version), environ)
+            tests = (*parallel(), *left_out(), *([] if is_first else _core()), *ELSEWHERE)
+            yield _pass(Check(name, (python, "-m", "pytest", *tests)), environ)
+        is_first = False
 
 
 def _pass(check: Check, environ: Mapping[str, str]) -> Verdict:
