@@ -18,6 +18,7 @@ from crosstrade_panel import __version__, cli_texts, texts
 from crosstrade_panel.archive import Archive
 from crosstrade_panel.crosstrade.address import BaseUrl
 from crosstrade_panel.desktop import identity
+from crosstrade_panel.desktop.hot_key import OFF
 from crosstrade_panel.desktop.placement import Placement
 from crosstrade_panel.desktop.silent_panel import SilentPanelCard
 from crosstrade_panel.domain.cancel import ListedOrders
@@ -77,6 +78,7 @@ _JOURNAL_WAIT_S = 5.0
 _ELSEWHERE_S = 0.2
 _ASK_AFTER_S = 1.0
 _GOODBYE_S = 2.0
+_TEST_AGAIN_S = 3.0
 _LONG_AGO_S = 3600.0
 
 
@@ -244,6 +246,7 @@ class Program:
         if QGuiApplication.platformName().startswith("wayland"):
             self._presenter.say(texts.ON_WAYLAND)
         self._follow_login_setting(wanted=self._settings.start_at_login)
+        self._follow_hot_key()
         self._supervisor.start("begin", self._begin())
         try:
             await self._closed.wait()
@@ -313,10 +316,10 @@ class Program:
             await self._connect(choice, choice.base_url, Secret(exchange.token))
 
     async def _connect(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> None:
-        from crosstrade_panel.crosstrade.pipe import default_tls  # noqa: PLC0415 - after the first paint
         from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415
         from crosstrade_panel.crosstrade.stream import Stream, StreamState  # noqa: PLC0415
         from crosstrade_panel.crosstrade.stream_gateway import StreamGateway  # noqa: PLC0415
+        from crosstrade_panel.crosstrade.tls import default_tls  # noqa: PLC0415 - after the first paint
         from crosstrade_panel.stream_switch import StreamSwitch  # noqa: PLC0415
 
         self._redact.hide(token)
@@ -437,6 +440,8 @@ class Program:
         window.fallback_toggled.connect(presenter.on_fallback_toggled)
         window.broker_edited.connect(self._on_broker_edited)
         window.web_requested.connect(self._on_web)
+        window.hot_key_refused.connect(lambda: presenter.say(texts.HOT_KEY_HOLDS))
+        window.neighbour_requested.connect(self._on_neighbour)
         window.settings_looked_at.connect(self._preferences.look)
         form = window.settings
         form.check = self._preferences.check
@@ -522,7 +527,15 @@ class Program:
             self._presenter.ask_for_token(_problem_text(choice))
             return
         origin = choice.base_url.origin
+        # A press need not wait for the test; the keyring does: it never keeps what the server did not accept.
         await self._connect(choice, choice.base_url, token)
+        connected = self._gateway
+        while not _is_accepted(reason := await self._test_token(choice, choice.base_url, token)):
+            if reason is not None and reason.cause is Cause.TOKEN_REFUSED:
+                return
+            await asyncio.sleep(_TEST_AGAIN_S)
+            if self._gateway is not connected:
+                return  # another token came in its place
         try:
             await in_thread("keyring", lambda: self._store.save(origin, token.reveal()))
         except CredentialError:
@@ -561,8 +574,23 @@ class Program:
             window.apply_theme(settings.theme)
         if "use_stream" in names:
             self._on_stream(wanted=settings.use_stream)
+        if "hot_key" in names:
+            self._follow_hot_key()
         if "start_at_login" in names:
             self._follow_login_setting(wanted=settings.start_at_login)
+
+    def _follow_hot_key(self) -> None:
+        """Have the key that is wanted; where it cannot be had the window says so, not a page alone."""
+        wanted = self._settings.hot_key
+        said, is_ours = self._manners.follow_hot_key(wanted)
+        self._preferences.remark("hot_key", said)
+        if wanted != OFF and not is_ours:
+            self._presenter.say(said)
+
+    def _on_neighbour(self) -> None:
+        problem = self._manners.place_beside_neighbour()
+        if problem:
+            self._presenter.say(problem)
 
     def _on_broker_edited(self, name: str, text: str) -> None:
         problem = self._preferences.change(name, text)
@@ -580,8 +608,8 @@ class Program:
 
     async def _test_token(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> Reason | None:
         """Read once, over a link of its own."""
-        from crosstrade_panel.crosstrade.pipe import default_tls  # noqa: PLC0415 - after the first paint
         from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415
+        from crosstrade_panel.crosstrade.tls import default_tls  # noqa: PLC0415 - after the first paint
 
         tls = await in_thread("tls", default_tls) if base_url.is_secure else default_tls
         proxy = await in_thread("proxy", lambda: proxy_for(choice, self._settings_file.load))
@@ -852,6 +880,11 @@ def _listed_of(record: PressRecord) -> ListedOrders | None:
         return ListedOrders(tuple(Order(str(a), str(o), str(i), None) for a, o, i in named))
     except ScopeError:
         return None
+
+
+def _is_accepted(reason: Reason | None) -> bool:
+    """Whether a read, failed for that reason or not at all, shows that the token is good."""
+    return reason is None or reason.cause is Cause.NINJATRADER_OFFLINE
 
 
 def _problem_text(choice: ServerChoice) -> str:

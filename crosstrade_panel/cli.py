@@ -10,6 +10,7 @@ from crosstrade_panel.cli_arguments import (
     DiagnoseCommand,
     FlattenCommand,
     ReverseCommand,
+    ShortcutCommand,
     SimulatorCommand,
     StatusCommand,
     VersionCommand,
@@ -42,6 +43,10 @@ def run(arguments: Sequence[str]) -> int:
             return _status(command)
         case SimulatorCommand():
             return _simulator(command)
+        case ShortcutCommand(wanted=wanted):
+            from crosstrade_panel import cli_shortcut
+
+            return cli_shortcut.run(wanted=wanted)
         case DiagnoseCommand(where=where):
             return _diagnose(where)
         case VersionCommand():  # pragma: no branch - the types end here

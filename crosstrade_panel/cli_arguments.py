@@ -77,8 +77,21 @@ class VersionCommand:
     """Say which version this is."""
 
 
+@dataclass(frozen=True, slots=True)
+class ShortcutCommand:
+    """Put the window into the system's menu, or take it out again."""
+
+    wanted: bool
+
+
 Command: TypeAlias = (
-    FlattenCommand | ReverseCommand | StatusCommand | SimulatorCommand | DiagnoseCommand | VersionCommand
+    FlattenCommand
+    | ReverseCommand
+    | StatusCommand
+    | SimulatorCommand
+    | ShortcutCommand
+    | DiagnoseCommand
+    | VersionCommand
 )
 
 
@@ -118,6 +131,8 @@ def parse(arguments: Sequence[str]) -> Command:
     verb: argparse.ArgumentParser = verbs[chosen.verb]
     if chosen.verb == "simulator":
         return SimulatorCommand(chosen.port, chosen.seed, chosen.drill)
+    if chosen.verb.endswith("-shortcut"):
+        return ShortcutCommand(wanted=chosen.verb == "install-shortcut")
     where = _where(verb, practice=chosen.practice, base_url=chosen.base_url)
     try:
         match chosen.verb:

@@ -1,15 +1,21 @@
 """What `--diagnose` prints: enough to help somebody from afar, nothing that is secret, no account's name."""
 
 import platform
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 from crosstrade_panel import __version__, cli_texts, texts
+from crosstrade_panel.crosstrade.tls import default_tls
 from crosstrade_panel.domain.outcome import Reason
 from crosstrade_panel.domain.snapshot import AccountsRead, Flaws, OrdersRead, PositionsRead, Source
+from crosstrade_panel.icon_files import icon_path
 from crosstrade_panel.server_choice import ServerChoice
+from crosstrade_panel.storage.credentials import KeyringStore
 from crosstrade_panel.storage.paths import Paths
 from crosstrade_panel.storage.settings import SettingsFile
 from crosstrade_panel.trading.ports import ReadFailedError
@@ -17,7 +23,7 @@ from crosstrade_panel.trading.watch import Watch
 
 _Read = TypeVar("_Read", PositionsRead, AccountsRead, OrdersRead)
 
-_LIBRARIES = ("PySide6-Essentials", "qasync", "httpx", "msgspec", "websockets", "keyring", "uvicorn")
+LIBRARIES = ("PySide6-Essentials", "qasync", "httpx", "msgspec", "websockets", "keyring", "uvicorn")
 
 
 def surroundings(paths: Paths, choice: ServerChoice, problem: str) -> list[str]:
@@ -25,7 +31,8 @@ def surroundings(paths: Paths, choice: ServerChoice, problem: str) -> list[str]:
     lines = [
         f"crosstrade-panel {__version__}",
         f"Python {platform.python_version()} on {platform.platform()}, {sys.executable}",
-        *(f"{name} {_version(name)}" for name in _LIBRARIES),
+        *(f"{name} {_version(name)}" for name in LIBRARIES),
+        *_parts(),
         f"settings: {paths.settings}",
         f"journal: {paths.journal}",
         f"log: {paths.log_of('command')}",
@@ -83,6 +90,40 @@ def _found(read: PositionsRead | AccountsRead | OrdersRead) -> str:
             return texts.count(len(read.accounts), "account")
         case OrdersRead():  # pragma: no branch - the types end here
             return texts.count(len(read.orders), "order")
+
+
+def _parts() -> list[str]:
+    """What a packaged program might have been packaged without. Loads no Qt, asks the keyring for nothing."""
+    icons = icon_path("crosstrade-panel.svg").parent
+    store = KeyringStore()
+    name = store.backend_name()
+    return [
+        _roots(),
+        cli_texts.keyring_named(name, None if store.problem is None else store.problem.value),
+        cli_texts.icons_found(len(list(icons.glob("*.svg"))), str(icons)),
+        cli_texts.plugins_found(_plugins()),
+    ]
+
+
+def _roots() -> str:
+    try:
+        return cli_texts.roots_trusted(len(default_tls().get_ca_certs()), ssl.OPENSSL_VERSION)
+    except OSError as error:
+        return cli_texts.roots_missing(str(error))
+
+
+def _plugins() -> list[str]:
+    """Files of Qt's plugin folders that the window depends on, as `platforms/qxcb`."""
+    found = find_spec("PySide6")
+    if found is None or found.origin is None:
+        return []
+    library = Path(found.origin).parent
+    return sorted(
+        f"{each.parent.name}/{each.name.partition('.')[0].removeprefix('lib')}"
+        for kind in ("platforms", "iconengines", "imageformats")
+        for folder in (library / "Qt" / "plugins", library / "plugins")
+        for each in (folder / kind).glob("*q*.*")
+    )
 
 
 def _version(name: str) -> str:

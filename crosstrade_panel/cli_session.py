@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crosstrade_panel import cli_texts
 from crosstrade_panel.cli_arguments import Where
+from crosstrade_panel.crosstrade.tls import made_ahead
 from crosstrade_panel.server_choice import (
     AddressProblem,
     NoToken,
@@ -38,6 +39,8 @@ from crosstrade_panel.trading.watch import Watch
 from crosstrade_panel.wakefulness import Wakefulness
 
 if TYPE_CHECKING:
+    import ssl
+
     from crosstrade_panel.storage.settings import LoadedSettings
 
 # Without any handler Python would print warnings, tracebacks too, to the terminal.
@@ -127,6 +130,7 @@ class Session:
     earlier: "Future[list[PressRecord]]"
     clock: SystemClock
     pace: Pace
+    tls: "Callable[[], ssl.SSLContext]"
 
     @asynccontextmanager
     async def desk(
@@ -140,7 +144,12 @@ class Session:
         assert choice.token is not None  # noqa: S101
         proxy = await asyncio.to_thread(proxy_for, choice, _settings_in(self.paths))
         gateway = RestGateway(
-            choice.base_url, choice.token.secret.reveal(), clock=clock, pace=pace, proxy=proxy
+            choice.base_url,
+            choice.token.secret.reveal(),
+            clock=clock,
+            pace=pace,
+            tls=self.tls,
+            proxy=proxy,
         )
         watch = Watch(gateway, clock, Budget(clock.monotonic()), pace)
         record = Record(self.journal, clock, choice.origin, is_practice=choice.is_practice)
@@ -202,7 +211,8 @@ async def _result(answer: "Future[_T]", within_s: float) -> _T | None:
 
 @contextmanager
 def open_session(where: Where) -> Iterator[Session]:
-    """Everything that stays open for one command. The journal opens while the rest is being imported."""
+    """Everything that stays open for one command. Journal and TLS prepare themselves during the imports."""
+    tls = made_ahead()
     redactor = Redactor()
     with ExitStack() as stack:
         paths = find_paths()
@@ -216,7 +226,7 @@ def open_session(where: Where) -> Iterator[Session]:
             redactor.hide(choice.token.secret)
         pace = _pace(choice, os.environ)
         try:
-            yield Session(paths, choice, problem, journal, earlier, SystemClock(), pace)
+            yield Session(paths, choice, problem, journal, earlier, SystemClock(), pace, tls)
         except Exception:
             # Here, while there is a log: whoever turns it into a sentence comes after its end.
             _log.exception("the command line failed in a way that is not foreseen")

@@ -31,8 +31,10 @@ VERBS = {
     "reverse": "close one position and enter the other side",
     "status": "read accounts and open positions once",
     "simulator": "run the practice exchange alone",
+    "install-shortcut": "put the window into the Start menu or the applications menu",
+    "remove-shortcut": "take it out of that menu again",
 }
-NO_VERB = "say what to do: flatten, reverse, status or simulator"
+NO_VERB = "say what to do: flatten, reverse, status, simulator, install-shortcut or remove-shortcut"
 OPTIONS_GO_BEHIND = "options go behind the verb, as in: flatten --account NAME --practice"
 PRACTICE_HAS_ITS_OWN = "--practice has a server of its own; leave --base-url out"
 NOT_A_PORT = "a port is a number from 0 to 65535"
@@ -95,6 +97,15 @@ def wrong_token(fault: str, variable: str) -> str:
     return f"{where} holds {what}"
 
 
+_STORE_PROBLEMS = {
+    "none_here": "this system has no keyring",
+    "not_private": "this system has no keyring that keeps secrets",
+    "locked": "the keyring is locked",
+    "timed_out": "the keyring did not answer",
+    "failed": "the keyring failed",
+}
+
+
 def no_token(origin: str, store: str | None, *, environment_ignored: bool) -> str:
     """Nothing to authenticate with. `store` is the value of a StoreProblem."""
     if environment_ignored:
@@ -102,14 +113,7 @@ def no_token(origin: str, store: str | None, *, environment_ignored: bool) -> st
             f"the token in the environment is not used for {origin}, which only the settings name; "
             "give it with --base-url or CROSSTRADE_BASE_URL"
         )
-    why = {
-        None: "",
-        "none_here": "; this system has no keyring",
-        "not_private": "; this system has no keyring that keeps secrets",
-        "locked": "; the keyring is locked",
-        "timed_out": "; the keyring did not answer",
-        "failed": "; the keyring failed",
-    }[store]
+    why = "" if store is None else f"; {_STORE_PROBLEMS[store]}"
     return f"there is no token for {origin}{why}. Set XTRADE_TOKEN or CROSSTRADE_TOKEN, or use --practice"
 
 
@@ -200,6 +204,36 @@ READ_FLAWED = "the answer contradicts itself or has rows that cannot be read"
 STOPPED = "stopped"
 BROKEN = "an error in this program; its log has the details"
 
+# --- the entry in the menu
+
+SHORTCUT_NAME = "CrossTrade Panel"
+SHORTCUT_KIND = "Flatten and reverse"
+SHORTCUT_ABOUT = "Flatten and reverse NinjaTrader 8 positions through CrossTrade"
+SHORTCUT_PRACTICE = "Practice"
+SHORTCUT_KEYWORDS = ("trading", "futures", "flatten", "reverse", "NinjaTrader", "CrossTrade")
+NO_SHORTCUT = "the menu had no entry of this program"
+
+
+def shortcut_made(path: str) -> str:
+    """The entry is there, or there anew."""
+    return f'"{SHORTCUT_NAME}" is in the menu: {path}'
+
+
+def shortcut_removed(path: str) -> str:
+    """The entry is gone."""
+    return f'"{SHORTCUT_NAME}" is out of the menu: {path}'
+
+
+def shortcut_failed(why: str) -> str:
+    """Nothing was changed, or not all."""
+    return f"the menu could not be changed: {why}"
+
+
+def shortcut_of_others(path: str) -> str:
+    """An entry that this program did not make; it was left as it is."""
+    return f"the menu has an entry that this program did not make, which is left alone: {path}"
+
+
 # --- opening the window
 
 
@@ -217,7 +251,8 @@ def no_window(missing: str, command: str) -> str:
     """A library that the window needs is not there."""
     return (
         f"crosstrade-panel: the window cannot open, because this is missing: {missing}\n"
-        "On Debian and Ubuntu, packaging/bootstrap.py installs it or prints the line to type.\n"
+        "On Debian and Ubuntu the .deb brings it; in a checkout, packaging/bootstrap.py installs it or\n"
+        "prints the line to type.\n"
         f"{_instead(command)}"
     )
 
@@ -244,6 +279,31 @@ def token_from(variable: str, *, is_practice: bool) -> str:
 def mask(number: int) -> str:
     """An account without its name."""
     return f"account {number}"
+
+
+def keyring_named(name: str | None, problem: str | None) -> str:
+    """What would keep a token, or why nothing would. `problem` is the value of a StoreProblem."""
+    return f"keyring: {name}" if problem is None else f"keyring: none: {_STORE_PROBLEMS[problem]}"
+
+
+def roots_trusted(number: int, library: str) -> str:
+    """How many certificates a server's may descend from."""
+    return f"trusted roots: {number}, {library}"
+
+
+def roots_missing(why: str) -> str:
+    """No server would be trusted."""
+    return f"trusted roots: none: {why}"
+
+
+def icons_found(number: int, folder: str) -> str:
+    """The drawings of the window's buttons and of the program."""
+    return f"icons: {number} in {folder}"
+
+
+def plugins_found(names: Sequence[str]) -> str:
+    """What Qt can load: ways to the screen, and the readers of the icons."""
+    return f"Qt plugins: {', '.join(names) or 'none'}"
 
 
 TOKEN_FOR_SESSION = "the keyring did not keep the token: it serves until the panel is closed"  # noqa: S105 - words

@@ -9,8 +9,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crosstrade_panel import texts
+from crosstrade_panel.desktop import neighbour
 from crosstrade_panel.desktop.autostart import AutostartError, command_of, start_at_login
 from crosstrade_panel.desktop.front import bring_to_front
+from crosstrade_panel.desktop.hot_key import OFF, HotKey
 from crosstrade_panel.desktop.tray import Tray, TrayState, TrayWords
 from crosstrade_panel.storage.instance import Instance
 from crosstrade_panel.storage.paths import HOME_VARIABLE, Paths
@@ -38,6 +40,10 @@ class Manners:
         self._instance = instance
         self._on_look = on_look
         self._tray: Tray | None = None
+        self._hot_key = HotKey(window)
+        self._hot_key.pressed.connect(window.press_hot_key)
+        if neighbour.can_place():
+            window.offer_neighbour()
 
     def begin(self) -> None:
         """Show the tray icon and hear what others say; after the first paint, on the loop."""
@@ -52,10 +58,21 @@ class Manners:
 
     def end(self) -> None:
         """Leave the place to the next start, at once; what still has to end needs no window."""
+        self._hot_key.follow(OFF)
         if self._instance is not None:
             self._instance.close()
         if self._tray is not None:
             self._tray.hide()
+
+    def follow_hot_key(self, wanted: str) -> tuple[str, bool]:
+        """Have this key of the whole desktop, or none; what is to be said, and whether it is so."""
+        problem = self._hot_key.follow(wanted)
+        self._window.name_hot_key("" if self._hot_key.held == OFF else wanted)
+        return texts.hot_key_note(wanted, None if problem is None else problem.value), problem is None
+
+    def place_beside_neighbour(self) -> str:
+        """Move the window beside NinjaTrader's; why not, in words, or nothing."""
+        return "" if neighbour.place_beside(int(self._window.winId())) else texts.NO_NEIGHBOUR
 
     def show_state(self, presses: Iterable[Press], watch: "Watch | None") -> None:
         """Tell in the tray what is open, on its way or wrong."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Protocol, cast
@@ -83,8 +84,10 @@ class Preferences:
         on_change: Callable[[frozenset[str]], None],
         test_token: TestToken,
         use_token: UseToken,
+        has_hot_key: bool = sys.platform == "win32",
     ) -> None:
         """Read the file once."""
+        self._has_hot_key = has_hot_key
         self._file = file
         self._store = store
         self._supervisor = supervisor
@@ -130,7 +133,8 @@ class Preferences:
     def view(self) -> SettingsView:
         """The settings as they hold, and what is to be said of them."""
         every = asdict(self.settings)
-        values = {name: cast("SettingValue", each) for name, each in every.items() if name != "nicknames"}
+        left_out = {"nicknames"} if self._has_hot_key else {"nicknames", "hot_key"}
+        values = {name: cast("SettingValue", each) for name, each in every.items() if name not in left_out}
         notes = {name: texts.AFTER_RESTART for name in _AT_RESTART if self._differs(name)}
         choice = self._server()
         if choice.came_from in {"command", "environment"}:
@@ -155,6 +159,11 @@ class Preferences:
             return ""
         vendor = parse_base_url(DEFAULT_BASE_URL).origin
         return "" if origin in {"", vendor} else texts.other_server(origin)
+
+    def remark(self, name: str, text: str) -> None:
+        """Say something beneath a setting, until it gets another value."""
+        self._notes[name] = text
+        self.show()
 
     # Changes
 

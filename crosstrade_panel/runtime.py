@@ -1,6 +1,7 @@
 """Qt's event loop as asyncio's, the owner of every task, and what happens when something breaks."""
 
 import asyncio
+import contextvars
 import gc
 import logging
 import os
@@ -10,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
+from contextlib import suppress
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -22,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 # Python sees a signal only when it runs; Qt alone would sleep through Ctrl-C.
 _LET_PYTHON_RUN_MS = 250
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
+_LARGE_BLOCK = 128 * 1024
 _STOP_S = 2.0
 _LAST_RESORT_S = 3.0
 _LOG_S = 0.2
@@ -40,12 +45,20 @@ class TaskSupervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_over = False
 
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
-        """Run it; whatever goes wrong in it is reported, never lost. Nothing begins after `stop`."""
+    def start(
+        self, name: str, work: Coroutine[Any, Any, None], *, at_once: bool = False
+    ) -> "asyncio.Task[None] | None":
+        """Run it; whatever goes wrong in it is reported, never lost. Nothing begins after `stop`.
+
+        `at_once`: its first step is taken before this returns, where no other task is being run.
+        """
         if self._is_over:
             work.close()
             return None
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        if at_once:
+            task = start_at_once(name, work)
+        else:
+            task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
@@ -69,6 +82,32 @@ class TaskSupervisor:
         if error is not None:
             _log.error("task %s broke", task.get_name(), exc_info=error)
             self._on_error(task.get_name())
+
+
+def start_at_once(name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """A task that has taken its first step; within another task one as any other.
+
+    A turn of Qt's loop costs a press up to a millisecond: it paints what is due before it runs a new task.
+    Python 3.12 can do so (`eager_start`); before, the step that the task asks the loop for is taken here.
+    """
+    loop = asyncio.get_running_loop()
+    if asyncio.current_task() is not None:
+        return loop.create_task(work, name=name)
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(work, loop=loop, name=name, eager_start=True)
+    steps: list[Callable[[], object]] = []
+
+    def call_soon(step: Callable[[], object], *, context: contextvars.Context | None = None) -> None:
+        steps.append(partial((context or contextvars.copy_context()).run, step))
+
+    loop.call_soon = call_soon  # type: ignore[method-assign, assignment]
+    try:
+        task = loop.create_task(work, name=name)
+    finally:
+        del loop.call_soon
+    for step in steps:
+        step()
+    return task
 
 
 class DaemonThreads(Executor):
@@ -117,6 +156,7 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     gc.disable()
     gc.freeze()  # what is imported stays: not looked through again and again
     heartbeat.start(_LET_PYTHON_RUN_MS)
+    QTimer.singleShot(_LET_PYTHON_RUN_MS, give_large_blocks_back)  # behind the first paint
     code = 128 + signal.SIGINT
     last_resort: threading.Timer | None = None
     try:
@@ -184,6 +224,18 @@ def _end_now(code: int) -> None:
     _log.error("the program does not end by itself; it is ended")
     time.sleep(_LOG_S)
     os._exit(code)
+
+
+def give_large_blocks_back() -> None:
+    """Have every large block of memory returned to the system once it is freed; only glibc has to be told.
+
+    By itself it keeps what it was given back and hands it out in pieces: a few replies of megabytes, gone
+    long since, then stay part of the process for days (seen: 16 MB).
+    """
+    import ctypes  # noqa: PLC0415 - after the first paint
+
+    with suppress(OSError, AttributeError, TypeError):  # another C library, or none of that name
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def collect_garbage() -> None:

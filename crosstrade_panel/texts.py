@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
-from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side, is_outside
 from crosstrade_panel.domain.snapshot import Order, Position
 from crosstrade_panel.domain.ticket import OrderType, ReverseTicket, TimeInForce
 from crosstrade_panel.trading.ports import EntryKind, Fact
@@ -52,8 +52,8 @@ _CAUSES = {
     Cause.CERTIFICATE: "the server's certificate is not trusted",
     Cause.NO_LINK: "no link was free",
     Cause.PROXY: (
-        "no connection through the proxy that this system names (only an HTTP proxy can be used; "
-        "use_system_proxy in the settings turns it off)"
+        "no connection through the proxy that this computer names (only a web proxy can be used, no SOCKS); "
+        "the settings turn it off"
     ),
     Cause.STREAM_NOT_OPEN: "the stream was not open",
     Cause.SCOPE_CHANGED: "the request was not what the button showed",
@@ -120,23 +120,38 @@ _FROM_READS = frozenset(
 )
 
 _NEXT_STEPS = {
-    Verdict.OVERFILLED: "Flatten that instrument with Any side.",
+    Verdict.OVERFILLED: "The other side is open now. Flatten that instrument with Any side.",
+    Verdict.CLOSED_MORE_THAN_ASKED: "Look in NinjaTrader at what was closed outside the scope.",
     Verdict.STILL_OPEN: "Flatten again, or in NinjaTrader.",
     Verdict.UNKNOWN: "It may have acted. Look in NinjaTrader before anything else.",
     Verdict.NOT_PROVED: "Look in NinjaTrader.",
     Verdict.CANNOT_TELL: "Look in NinjaTrader.",
     Verdict.ORDERS_WORKING: "These orders can open a position again.",
+    Verdict.FLAT_ORDERS_NOT_CHECKED: "An order that was not checked can open a position again.",
     Verdict.REOPENED: "Something opened it again: a strategy, an alert, or an order that rested.",
     Verdict.STILL_WORKING: "Cancel again, or in NinjaTrader.",
+    Verdict.REFUSED: "Put right what it names, then press again.",
     Verdict.NOT_SENT: "Nothing left this computer. It is safe to press again.",
     Verdict.REVERSE_MISMATCH: "Look in NinjaTrader. FLATTEN closes what is open.",
-    Verdict.REVERSE_WORKING: "The entry order is working.",
+    Verdict.REVERSE_WORKING: "The old side is closed. The entry order waits for its price.",
+}
+
+
+_AFTER_A_REFUSAL = {
+    Cause.TOKEN_REFUSED: "Enter the token again, then press again.",
+    Cause.NO_POSITION: "Look in NinjaTrader whether it is flat.",
+    Cause.ORDER_GONE: "Look in NinjaTrader which orders work.",
+    Cause.OVER_BUDGET: "Wait a few seconds, then press again.",
+    Cause.WRONG_PATH: "Look at the server's address in the settings.",
+    Cause.REDIRECTED: "Look at the server's address in the settings.",
 }
 
 
 def side_word(side: Side | None) -> str:
     """A side as the platform spells it."""
-    return "Unreadable" if side is None else side.value.capitalize()
+    if side is None:
+        return "Unreadable"
+    return "Long" if side is Side.LONG else "Short"
 
 
 def verdict_word(verdict: Verdict) -> str:
@@ -292,7 +307,7 @@ def was_flat_title(outcome: Outcome) -> str:
 
 def opened_again_title(outcome: Outcome, rows: Sequence[Position], since: datetime) -> str:
     """`was flat 14:31:07 · Long 2 MES 12-25 since 14:51 · Sim101`: later, and said quietly."""
-    opened = f"{named(position_text(row) for row in rows)} since {_to_the_second(since)[:5]}"
+    opened = f"{_positions(rows)} since {_to_the_second(since)[:5]}"
     return f"was flat {_to_the_second(outcome.at)} · {opened}{_of_scope(outcome)}"
 
 
@@ -311,23 +326,38 @@ def outcome_lines(outcome: Outcome, *, is_practice: bool) -> tuple[str, ...]:
         lines.append(f"was flat {clock_time(outcome.flat_at)}")
     if outcome.reason is not None:
         lines.append(_sentence(reason_sentence(outcome.reason, is_practice=is_practice)))
-        if outcome.reason.cause in _NO_WAY_THROUGH and not is_practice:
-            lines.append(FALLBACK)
     if outcome.warning:
         lines.append(f"Warning: “{outcome.warning}”")
     if outcome.ticket is not None:
         lines.append(_reverse_line(outcome, outcome.ticket))
     lines.extend(_fate_lines(outcome, is_practice=is_practice))
+    if outcome.verdict is Verdict.CLOSED_MORE_THAN_ASKED:
+        lines.append(_closed_outside(outcome))
     if outcome.verdict is Verdict.REFUSED:
         lines.append(_refused_line(outcome, is_practice=is_practice))
     lines.append(_next_step(outcome))
+    if outcome.reason is not None and outcome.reason.cause in _NO_WAY_THROUGH and not is_practice:
+        lines.append(FALLBACK)
     lines.append(timings_text(outcome.timings))
     return tuple(line for line in lines if line)
+
+
+def _closed_outside(outcome: Outcome) -> str:
+    """What the answer reports as closed though the scope leaves it out."""
+    scope = outcome.scope
+    found = [
+        f"{position_text(row)} in {row.account or 'an unreadable account'}"
+        for row in outcome.closed_positions
+        if scope is not None and is_outside(scope, row.account, row.instrument, row.side)
+    ]
+    return f"Reported closed outside the scope: {named(found)}" if found else ""
 
 
 def _next_step(outcome: Outcome) -> str:
     """What to do now. "Safe to press again" only where no other press is in flight and all was as read."""
     cause = None if outcome.reason is None else outcome.reason.cause
+    if outcome.verdict is Verdict.REFUSED and cause in _AFTER_A_REFUSAL:
+        return _AFTER_A_REFUSAL[cause]
     if outcome.verdict is Verdict.NOT_SENT and cause is Cause.LOCKED:
         return "This press sent nothing. Wait for the outcome of the other one."
     if outcome.verdict is Verdict.NOT_SENT and cause is Cause.NOT_AS_READ:
@@ -363,7 +393,7 @@ def _refused_line(outcome: Outcome, *, is_practice: bool) -> str:
         return ""  # told row by row
     if was_read(outcome):
         return shows_text((), is_practice=is_practice)
-    return "the positions could not be read afterwards"
+    return "The positions could not be read afterwards"
 
 
 def _reverse_line(outcome: Outcome, ticket: ReverseTicket) -> str:
@@ -421,7 +451,7 @@ def _facts_of(fate: Fate, *, is_practice: bool) -> list[str]:
     shower = "the practice exchange" if is_practice else "NinjaTrader"
     lines = []
     if fate.still_open:
-        lines.append(f"{shower} shows {named(position_text(row) for row in fate.still_open)}")
+        lines.append(f"{shower} shows {_positions(fate.still_open)}")
     if fate.working_orders:
         orders = named(order_text(order) for order in fate.working_orders)
         lines.append(f"{count(len(fate.working_orders), 'order')} working: {orders}")
@@ -431,12 +461,26 @@ def _facts_of(fate: Fate, *, is_practice: bool) -> list[str]:
 def named(texts: Iterable[str]) -> str:
     """The first few, and how many more."""
     every = list(texts)
-    rest = len(every) - _MOST_NAMED
-    return ", ".join(every[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return _first_of(every[:_MOST_NAMED], len(every))
+
+
+def _first_of(first: Sequence[str], number: int) -> str:
+    rest = number - len(first)
+    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _positions(rows: Sequence[Position]) -> str:
+    """As `named`; of thousands, only what is named is put into words."""
+    return _first_of([position_text(row) for row in rows[:_MOST_NAMED]], len(rows))
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def as_sentence(text: str) -> str:
+    """A reason as a sentence of its own, as `The keyring is locked`."""
+    return _sentence(text)
 
 
 # --- a press on its way ---
@@ -475,7 +519,7 @@ def checking_title(scope: Scope, ticket: ReverseTicket | None) -> str:
 def shows_text(rows: Sequence[Position], *, is_practice: bool) -> str:
     """What one read showed; no proof."""
     shower = "the practice exchange" if is_practice else "NinjaTrader"
-    return f"{shower} shows {named(position_text(row) for row in rows) or 'nothing open'} (one read)"
+    return f"{shower} shows {_positions(rows) or 'nothing open'} (one read)"
 
 
 def no_answer_yet(rows: Sequence[Position] | None, *, is_practice: bool) -> str:
@@ -510,7 +554,7 @@ def closes_text(
     working orders in scope on pairs without one.
     """
     if positions is None:
-        return "positions not read yet — closes whatever is there"
+        return "not read yet — closes whatever is there"
     rest = f" · leaves {count(leaves, 'order')} working" if leaves else ""
     if not positions:
         return f"nothing open in the last read{rest}"
@@ -607,11 +651,14 @@ def preview_summary(rows: Sequence[Position], total: Decimal | None, age_s: floa
 
 PREVIEW_UNREAD = "In scope — not read yet"
 PREVIEW_NOT_TOLD = "In scope — the last read does not tell all"
+PREVIEW_HINT_UNREAD = "Positions show here after the first read"
+PREVIEW_HINT_NONE = "No open positions"
+PREVIEW_HINT_NOT_TOLD = "What is open here cannot be told"
 
 
 def leaves_text(rows: Sequence[Position]) -> str:
     """What the side filter leaves out."""
-    return f"leaves {named(position_text(row) for row in rows)} open — Any side?"
+    return f"leaves {_positions(rows)} open — Any side?"
 
 
 def link_text(round_trip_s: float) -> str:
@@ -695,9 +742,12 @@ def journal_off(problem: str) -> str:
     return f"journal off: {problem}"
 
 
+NOT_LISTED_NOW = "not listed now"
+
+
 def account_gone(name: str) -> str:
     """A chosen account that the API lists no more."""
-    return f"{name}: not listed now; FLATTEN still sends it"
+    return f"{name} is not listed now; FLATTEN is still sent for it"
 
 
 def unresolved_at_close(number: int) -> str:
@@ -740,6 +790,28 @@ def elsewhere_title(title: str) -> str:
 def not_at_login(why: str) -> str:
     """The desktop was not told to start the panel at login, or no longer to."""
     return f"start at login could not be changed: {why}"
+
+
+def hot_key_note(combination: str, problem: str | None) -> str:
+    """What the key of the whole desktop does, or why there is none: "taken", "refused", "not here"."""
+    match problem:
+        case None:
+            if combination == "off":
+                return ""
+            return (
+                f"{combination} presses FLATTEN from any program, at once, for the scope on the button; only "
+                "while that is one account and asks for a click. What asks to be held, it does not press."
+            )
+        case "taken":
+            return f"Another program has {combination}: it does nothing here. Choose another one."
+        case "refused":
+            return f"Windows did not give {combination}: it does nothing here."
+        case _:
+            return "This system has no such key."
+
+
+HOT_KEY_HOLDS = "The hot key presses what asks for a click. This asks to be held: nothing was sent."
+NO_NEIGHBOUR = "No window of NinjaTrader is to be seen on this desktop."
 
 
 def interrupted(scope_words: str) -> str:
@@ -985,7 +1057,7 @@ def _cause_of(facts: Mapping[str, Fact]) -> str:
 
 def _status(facts: Mapping[str, Fact]) -> str:
     status = facts.get("status")
-    return f"HTTP {status}" if isinstance(status, int) else ""
+    return f"code {status}" if isinstance(status, int) else ""
 
 
 def _times(facts: Mapping[str, Fact], keys: Sequence[str]) -> str:

@@ -29,6 +29,7 @@ ONCE = (
     "tests/e2e/test_sleep.py",
     "tests/e2e/test_disk.py",
     "tests/e2e/test_soak.py",
+    "tests/person",
 )
 # What other interpreters are asked besides: the window, the loop and the signals.
 ELSEWHERE = (
@@ -51,6 +52,7 @@ print(sys.executable)
 """
 _PROBE_LINES = 4
 _TESTS_FAILED = 1  # pytest's exit code
+_STUCK_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,11 @@ def _pass(check: Check, environ: Mapping[str, str]) -> Verdict:
 
 def _call(name: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
     say(f"\n=== {name}: {' '.join(command)}")
-    return subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
+    try:
+        return subprocess.run(command, cwd=ROOT, env=environ, check=False, timeout=_STUCK_S).returncode
+    except subprocess.TimeoutExpired:
+        say(f"\n{name} was stuck for {_STUCK_S / 60:.0f} minutes and was ended.")
+        return 1 + _TESTS_FAILED
 
 
 def _probe(command: Sequence[str], version: str) -> Interpreter | None:

@@ -1,4 +1,4 @@
-"""The few system packages that Qt and venv need on Debian and its descendants."""
+"""The few system packages that Qt, venv and the tests need on Debian and its descendants."""
 
 import os
 import shutil
@@ -6,7 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
-# Each list verified from an empty root. Every set-up asks for both: the stamp then holds for all verbs.
+# Each list verified from an empty root. Every set-up asks for the first two: the stamp then holds for all
+# verbs. The third is for the tests alone: a display of their own, and what a screen reader listens to.
 OFFSCREEN = ("libegl1", "libgl1", "libglib2.0-0", "libdbus-1-3", "libfontconfig1", "libxkbcommon0")
 SCREEN = (
     "libxcb-cursor0",
@@ -16,6 +17,7 @@ SCREEN = (
     "libxcb-xkb1",
     "libxkbcommon-x11-0",
 )
+DISPLAY = ("xvfb", "openbox", "xdotool", "x11-utils", "dbus", "at-spi2-core")
 INSTALL = ("apt-get", "install", "-y", "--no-install-recommends")
 _LIST = ("dpkg-query", "-W", "-f=${db:Status-Status}\t${Package}\t${Provides}\n")
 

@@ -91,7 +91,9 @@ class Environment:
         sections = [self.lock.runtime, self.lock.tests] if tests else [self.lock.runtime]
         facts = [_LAYOUT, self.interpreter.tag, str(ROOT), *sections[:1]]
         keys = ["runtime " + _digest(facts)]
-        return [*keys, "tests " + _digest([*facts, self.lock.tests])] if tests else keys
+        # With the system's packages: where more of them are asked for, an old stamp must not hold.
+        wanted = [*facts, self.lock.tests, *debian.DISPLAY]
+        return [*keys, "tests " + _digest(wanted)] if tests else keys
 
     def is_ready(self, *, tests: bool) -> bool:
         stamp = self._stamped()
@@ -107,7 +109,7 @@ class Environment:
             if self.is_ready(tests=tests):
                 return hold
             hold.file.close()
-        self._require_system_packages()
+        self._require_system_packages(tests=tests)
         self.place.mkdir(parents=True, exist_ok=True)
         with turn(self.place / OURS):
             if not self.is_ready(tests=tests):
@@ -133,9 +135,9 @@ class Environment:
         self._try_qt()
         say(f"Ready after {time.monotonic() - began:.0f} s.")
 
-    def _require_system_packages(self) -> None:
+    def _require_system_packages(self, *, tests: bool) -> None:
         if debian.is_here():
-            wanted = [*debian.OFFSCREEN, *debian.SCREEN]
+            wanted = [*debian.OFFSCREEN, *debian.SCREEN, *(debian.DISPLAY if tests else ())]
             if not self.interpreter.has_venv:
                 wanted.append(f"python{self.interpreter.version}-venv")
             packages = debian.missing(wanted)

@@ -2,12 +2,20 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if sys.platform == "win32":  # without a screen Qt looks for fonts of its own there, warns, and has none
+    os.environ.setdefault("QT_QPA_FONTDIR", str(Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "Fonts")))
+    from hypothesis import settings
+
+    # A file that is written there is looked at by a virus scanner first: it takes as long as that takes.
+    settings.register_profile("windows", deadline=None)
+    settings.load_profile("windows")
 # Read when keyring is imported: no test ever meets the keyring of whoever runs it.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 

@@ -59,6 +59,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         selector.loop = self
         self.virtual_now = 1000.0
         super().__init__(selector)
+        # Else what is due within one tick of the real clock, 16 ms on Windows, would come too early.
+        self._clock_resolution = 1e-9
 
     def time(self) -> float:
         """Virtual seconds."""

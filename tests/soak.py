@@ -246,6 +246,7 @@ class Soak:
         sample: dict[str, float] = {
             "RSS MB": memory.rss / gauges.MB,
             "USS MB": memory.uss / gauges.MB,
+            "in use MB": gauges.in_use() / gauges.MB,
             "tasks": len(asyncio.all_tasks()),
             "supervised tasks": len(program._supervisor._tasks),
             "tasks of the watch": len(desk.watch._under_way) + len(desk.watch._waiting),

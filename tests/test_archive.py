@@ -308,7 +308,7 @@ ROW: dict[str, Fact] = {"account": "A", "instrument": "NQ", "side": "long", "qua
             EntryKind.ANSWER,
             {"result": "refused", "cause": "server_said_no", "said": "no!", "status": 400},
             "refused: CrossTrade said no: “no!”",
-            "HTTP 400",
+            "code 400",
         ),
         (EntryKind.READ, {"source": "positions", "positions": []}, "read of positions: nothing open", ""),
         (
@@ -333,7 +333,7 @@ ROW: dict[str, Fact] = {"account": "A", "instrument": "NQ", "side": "long", "qua
             EntryKind.READ,
             {"source": "positions", "failed": True, "cause": Cause.NINJATRADER_OFFLINE.value, "status": 408},
             "read of positions failed: NinjaTrader did not answer CrossTrade",
-            "HTTP 408",
+            "code 408",
         ),
         (
             EntryKind.OUTCOME,

@@ -18,7 +18,7 @@ COMMAND_LINE = frozenset({"trading", "crosstrade", "storage", "simulator", "text
 SHARED = frozenset({"elsewhere", "server_choice", "system_clock", "wakefulness"})
 # The command line, cut along its steps: arguments → session → press → output.
 CLI_PARTS = frozenset(
-    {"cli_arguments", "cli_texts", "cli_output", "cli_press", "cli_session", "cli_diagnosis"}
+    {"cli_arguments", "cli_texts", "cli_output", "cli_press", "cli_session", "cli_diagnosis", "cli_shortcut"}
 )
 ARROWS: dict[str, frozenset[str]] = {
     "": frozenset(),
@@ -41,7 +41,13 @@ ARROWS: dict[str, frozenset[str]] = {
     "cli_press": (COMMAND_LINE | SHARED | CLI_PARTS) - {"simulator", "cli_diagnosis"},
     "cli_session": COMMAND_LINE | SHARED | {"cli_arguments", "cli_texts"},
     "cli_output": frozenset({"texts", "cli_texts", "crosstrade", "domain"}),
-    "cli_diagnosis": frozenset({"trading", "storage", "domain", "texts", "cli_texts", "server_choice"}),
+    "cli_diagnosis": frozenset(
+        {"trading", "crosstrade", "storage", "domain", "texts", "cli_texts", "server_choice", "icon_files"}
+    ),
+    # Of the desktop only what needs no Qt.
+    "cli_shortcut": frozenset(
+        {"cli_output", "cli_texts", "desktop.autostart", "desktop.shortcut", "icon_files", "storage.paths"}
+    ),
     "cli_texts": frozenset({"texts", "storage", "trading", "domain"}),
     "elsewhere": frozenset({"storage", "trading", "domain"}),
     # Cut out of app: the desktop, wired together.
@@ -55,9 +61,10 @@ ARROWS: dict[str, frozenset[str]] = {
         {"runtime", "server_choice", "crosstrade", "storage", "domain", "texts", "ui.view"}
     ),
     "system_clock": frozenset(),
+    "icon_files": frozenset(),
     "wakefulness": frozenset(),
     "stream_switch": frozenset({"crosstrade", "ui.view", "texts"}),
-    "ui": frozenset({"trading", "domain", "texts"}),
+    "ui": frozenset({"trading", "domain", "texts", "icon_files"}),
 }
 
 # Where a library may be imported; others not listed may be imported anywhere but in the pure parts.

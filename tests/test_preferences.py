@@ -279,3 +279,15 @@ async def test_a_file_with_a_bad_value_says_so_beneath_the_setting(tmp_path: Pat
     settled = Settled(path)
     assert settled.form.views[-1].values["hold_wide_s"] == 0.7
     assert "between 0.3 and 5.0" in settled.form.views[-1].notes["hold_wide_s"]
+
+
+@pytest.mark.parametrize("has_hot_key", [True, False])
+async def test_the_key_of_the_desktop_is_on_the_page_where_there_is_one(
+    tmp_path: Path, has_hot_key: bool
+) -> None:
+    settled = Settled(tmp_path / "settings.toml")
+    settled.preferences._has_hot_key = has_hot_key
+    settled.preferences.remark("hot_key", "What it does.")
+    view = settled.preferences.view()
+    assert ("hot_key" in view.values) is has_hot_key
+    assert view.notes["hot_key"] == "What it does."

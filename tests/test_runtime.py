@@ -45,6 +45,96 @@ async def test_a_task_that_breaks_is_reported_by_name_and_harms_no_other(announc
     assert broken == ["of glass"]
 
 
+async def _in_a_turn_of_its_own(act: Callable[[], None]) -> None:
+    """As the loop calls a slot: in no task."""
+    done = asyncio.Event()
+
+    def turn() -> None:
+        act()
+        done.set()
+
+    asyncio.get_running_loop().call_soon(turn)
+    await done.wait()
+
+
+@pytest.mark.anyio
+async def test_a_task_started_at_once_has_taken_its_first_step_when_the_start_returns() -> None:
+    supervisor = TaskSupervisor(lambda _: None)
+    steps: list[str] = []
+    over = asyncio.Event()
+
+    async def work() -> None:
+        async with asyncio.timeout(10):  # which asks for the task that runs
+            steps.append("first")
+            await asyncio.sleep(0)
+            task = asyncio.current_task()
+            steps.append("second" if task is None else task.get_name())
+            over.set()
+
+    def act() -> None:
+        supervisor.start("quick", work(), at_once=True)
+        steps.append("started")
+
+    await _in_a_turn_of_its_own(act)
+    await over.wait()
+    assert steps == ["first", "started", "quick"]
+    assert "call_soon" not in vars(asyncio.get_running_loop())
+    await supervisor.stop()
+
+
+@pytest.mark.anyio
+async def test_a_task_that_is_over_or_breaks_at_once_is_told_as_any_other(announce_log: AnnounceLog) -> None:
+    announce_log("task of glass broke")
+    broken: list[str] = []
+    supervisor = TaskSupervisor(broken.append)
+
+    async def break_() -> None:
+        raise ZeroDivisionError
+
+    async def nothing() -> None:
+        pass
+
+    def act() -> None:
+        supervisor.start("of air", nothing(), at_once=True)
+        supervisor.start("of glass", break_(), at_once=True)
+
+    await _in_a_turn_of_its_own(act)
+    await supervisor.stop()
+    await asyncio.sleep(0)
+    assert broken == ["of glass"]
+
+
+@pytest.mark.anyio
+async def test_within_another_task_a_start_at_once_is_a_start_like_any_other() -> None:
+    supervisor = TaskSupervisor(lambda _: None)
+    steps: list[str] = []
+
+    async def work() -> None:
+        steps.append("first")
+
+    supervisor.start("patient", work(), at_once=True)
+    steps.append("started")
+    await asyncio.sleep(0.01)
+    assert steps == ["started", "first"]
+    await supervisor.stop()
+
+
+@pytest.mark.anyio
+async def test_nothing_is_started_at_once_after_the_end() -> None:
+    supervisor = TaskSupervisor(lambda _: None)
+    await supervisor.stop()
+    steps: list[str] = []
+
+    async def work() -> None:
+        steps.append("first")
+
+    def act() -> None:
+        supervisor.start("late", work(), at_once=True)
+
+    await _in_a_turn_of_its_own(act)
+    assert steps == []
+
+
 @pytest.mark.anyio
 async def test_a_task_that_nobody_else_refers_to_is_kept() -> None:
     supervisor = TaskSupervisor(lambda _: None)

@@ -1,6 +1,9 @@
 """What the trader is told: nothing that was not read, and a next step that does not hurt."""
 
+import ast
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,7 @@ from crosstrade_panel import texts
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
 from crosstrade_panel.domain.snapshot import Position
+from crosstrade_panel.ui import captions
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ROW = Position("Sim101", "MES 12-25", Side.SHORT, 2)
@@ -98,3 +102,41 @@ def test_every_cause_and_every_verdict_has_its_words() -> None:
         assert texts.cause_words(cause)
     for verdict in Verdict:
         assert texts.verdict_word(verdict)
+
+
+def test_every_loud_outcome_says_what_to_do_next() -> None:
+    for verdict in Verdict:
+        known = lines(Outcome(verdict, NOON, fates=(Fate("Sim101", verdict),)))
+        steps = [line for line in known.splitlines() if line.endswith(".")]
+        assert bool(steps) is verdict.is_loud, verdict
+
+
+@pytest.mark.parametrize("cause", [Cause.OVER_BUDGET, Cause.TOKEN_REFUSED, Cause.NO_POSITION])
+def test_after_a_refusal_the_next_step_is_that_of_its_reason(cause: Cause) -> None:
+    usual = lines(Outcome(Verdict.REFUSED, NOON, reason=Reason(Cause.SERVER_SAID_NO))).splitlines()
+    told = lines(Outcome(Verdict.REFUSED, NOON, reason=Reason(cause))).splitlines()
+    assert told[-1 if cause is not Cause.TOKEN_REFUSED else -2] not in usual
+
+
+def test_what_was_closed_outside_the_scope_is_named() -> None:
+    other = Position("Apex-07", "NQ 12-25", Side.LONG, 1)
+    told = lines(
+        Outcome(
+            Verdict.CLOSED_MORE_THAN_ASKED, NOON, scope=OneAccount("Sim101"), closed_positions=(ROW, other)
+        )
+    )
+    assert "Reported closed outside the scope: Long 1 NQ 12-25 in Apex-07" in told
+    assert "Short 2 MES 12-25 in Sim101" not in told
+
+
+def test_no_sentence_speaks_of_http() -> None:
+    jargon = re.compile(
+        r"HTTP|JSON|URL|socket|endpoint|payload|timeout|timed out|status code|[45]\d\d\b|exception"
+    )
+    for module in (texts, captions):
+        tree = ast.parse(Path(module.__file__ or "").read_text("utf-8"))
+        # What stands by itself is said to the reader of the code.
+        documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
+                assert not jargon.search(node.value), node.value

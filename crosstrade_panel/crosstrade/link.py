@@ -47,8 +47,9 @@ class Progress:
         match event:
             case "http11.send_request_headers.started":
                 self.left_at = self._clock.monotonic()
-                self._mid_exchange(now=True)
+                self._mid_exchange(now=True).hold()
             case "http11.send_request_body.complete":
+                await self._mid_exchange(now=True).let_go()
                 self.sent_at = self._clock.monotonic()
             case "http11.receive_response_body.complete":
                 self.answered_at = self._clock.monotonic()
@@ -74,9 +75,10 @@ class Progress:
         """Whether the connection ended before the reply did."""
         return self.pipe is not None and self.pipe.told_its_end
 
-    def _mid_exchange(self, *, now: bool) -> None:
+    def _mid_exchange(self, *, now: bool) -> Pipe:
         assert self.pipe is not None  # noqa: S101 - known before anything is sent
         self.pipe.mid_exchange = now
+        return self.pipe
 
 
 def _generator(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -106,6 +108,25 @@ class _Body(httpx.AsyncByteStream):
         await self._response.aclose()
 
 
+class _NoLock:
+    """Stands in for the lock around httpcore's state, which costs a turn of the loop each time it is taken.
+
+    A link carries one request at a time, and no turn passes while the state is looked at and changed.
+    """
+
+    async def __aenter__(self) -> None:
+        """Nobody else is there."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nobody waits."""
+
+
+class _Connection(httpcore.AsyncHTTP11Connection):
+    def __init__(self, origin: httpcore.Origin, pipe: Pipe) -> None:
+        super().__init__(origin, pipe)
+        self._state_lock = _NoLock()  # type: ignore[assignment]
+
+
 class _OneConnection(httpx.AsyncBaseTransport):
     """A transport that speaks over the pipe it was given last."""
 
@@ -115,7 +136,7 @@ class _OneConnection(httpx.AsyncBaseTransport):
 
     def use(self, pipe: Pipe) -> None:
         """Speak over this connection from now on."""
-        self._http = httpcore.AsyncHTTP11Connection(self._origin, pipe)
+        self._http = _Connection(self._origin, pipe)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         assert self._http is not None  # noqa: S101 - a link opens before it sends

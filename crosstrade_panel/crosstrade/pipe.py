@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import certifi
 import httpcore
 
 from crosstrade_panel.crosstrade.address import BaseUrl
@@ -35,20 +34,6 @@ _DEAD_PEER_OPTIONS = {
 }
 
 
-def default_tls() -> ssl.SSLContext:
-    """A context that trusts what httpx ships; 20–110 ms of work, so make it once and off the event loop.
-
-    Not `ssl.create_default_context`, nor httpx's own maker, which calls it: both write the keys of every
-    connection to the file that SSLKEYLOGFILE names, and whoever has those can read the token. Nor are
-    SSL_CERT_FILE and SSL_CERT_DIR asked: a certificate is trusted, or the press is NOT SENT.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
-    context.load_verify_locations(certifi.where())
-    return context
-
-
 def notice_dead_peer(sock: socket.socket, seconds: float, platform: str = sys.platform) -> None:
     """Have the system end the connection when sent bytes stay unacknowledged for so long, where it can."""
     option = _DEAD_PEER_OPTIONS.get(platform)
@@ -58,11 +43,14 @@ def notice_dead_peer(sock: socket.socket, seconds: float, platform: str = sys.pl
             sock.setsockopt(level, name, max(1, round(seconds * units)))
 
 
-def reset(sock: socket.socket, transport: asyncio.Transport) -> None:
+def reset(sock: socket.socket, transport: asyncio.Transport, platform: str = sys.platform) -> None:
     """End a connection now, with an RST: what has not left this machine never will."""
     with contextlib.suppress(OSError):  # gone already
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
     transport.abort()
+    if platform == "win32":
+        # There the transport says goodbye before it closes, which would be no reset; and it closes later.
+        getattr(sock, "_sock", sock).close()
 
 
 class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
@@ -85,6 +73,7 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._news = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
+        self._held: bytearray | None = None
         self._reading = True
         self.told_its_end = False
 
@@ -142,9 +131,12 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return taken
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
-        """Hand bytes to the system."""
+        """Hand bytes to the system, or keep them while they are held."""
         if self._connected.is_closing():
             raise httpcore.WriteError("connection lost") from self._error
+        if self._held is not None:
+            self._held += buffer
+            return
         self._connected.write(buffer)
         await self._unless_left(self._writable)
 
@@ -171,6 +163,16 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._connected.abort()
 
     # what the link calls
+
+    def hold(self) -> None:
+        """Keep what is written until `let_go`: head and body leave as one record, in one call."""
+        self._held = bytearray()
+
+    async def let_go(self) -> None:
+        """Hand over what was held."""
+        held, self._held = self._held, None
+        if held:
+            await self.write(bytes(held))
 
     @property
     def is_open(self) -> bool:

@@ -16,8 +16,9 @@ from crosstrade_panel import __version__
 from crosstrade_panel.crosstrade import wire
 from crosstrade_panel.crosstrade.address import BaseUrl, Secret
 from crosstrade_panel.crosstrade.link import Link, Progress, TooLargeError
-from crosstrade_panel.crosstrade.pipe import Dial, default_tls
+from crosstrade_panel.crosstrade.pipe import Dial
 from crosstrade_panel.crosstrade.proxy import Proxy, ProxyError
+from crosstrade_panel.crosstrade.tls import default_tls
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import Scope, ScopeError

@@ -21,9 +21,10 @@ from websockets.exceptions import InvalidStatus
 from crosstrade_panel import __version__
 from crosstrade_panel.crosstrade import wire
 from crosstrade_panel.crosstrade.address import BaseUrl, Secret
-from crosstrade_panel.crosstrade.pipe import Dial, default_tls, notice_dead_peer
+from crosstrade_panel.crosstrade.pipe import Dial, notice_dead_peer
 from crosstrade_panel.crosstrade.proxy import Proxy, ProxyError
 from crosstrade_panel.crosstrade.session import Call, Goodbye, Session, receipt_of
+from crosstrade_panel.crosstrade.tls import default_tls
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import Scope, ScopeError

@@ -21,7 +21,8 @@ _LONGEST_NAME = 200
 _LONGEST_NUMBER = 64
 # Tens of thousands of positions.
 _MOST_VALUES = 500_000
-_LARGEST_NUMBER = Decimal(10) ** 15
+_MOST_DIGITS, _LEAST_USUAL = 15, -1
+_LARGEST_NUMBER = 10**_MOST_DIGITS
 _UNREADABLE_NUMBER = Decimal("NaN")
 
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -82,9 +83,15 @@ def name(value: Json) -> str | None:
     return _checked_name(value) if isinstance(value, str) and len(value) <= _LONGEST_NAME else None
 
 
+# The type of a row is the same word in thousands of them.
+_cleaned_again = lru_cache(maxsize=1024)(clean_text)
+
+
 def text(value: Json) -> str | None:
     """Text for the eye, cleaned; None for anything else."""
-    return clean_text(value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return _cleaned_again(value) if len(value) <= LONGEST_TEXT else clean_text(value)
 
 
 def word(value: Json) -> str | None:
@@ -94,14 +101,20 @@ def word(value: Json) -> str | None:
     """
     if not isinstance(value, str) or len(value) > LONGEST_TEXT or value.casefold() != value.lower():
         return None
-    return value if clean_text(value) == value else None
+    return value if _cleaned_again(value) == value else None
 
 
 def decimal(value: Json) -> Decimal | None:
     """A number of believable size; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = Decimal(value)
+    else:
         return None
-    number = Decimal(value)
+    # Nearly every one: from a tenth to below the largest, with as few digits as a text of 64 can have.
+    if number.is_finite() and _LEAST_USUAL <= number.adjusted() < _MOST_DIGITS:
+        return number
     # 1e-999999 is a small number and a megabyte of zeros once somebody writes it out. Looked at first: with
     # an exponent beyond decimal's context even abs() raises.
     exponent = number.as_tuple().exponent
@@ -112,6 +125,8 @@ def decimal(value: Json) -> Decimal | None:
 
 def whole(value: Json) -> int | None:
     """A whole number from 0; None for anything else. `3.0` is 3: a server may hold it as a float."""
+    if type(value) is int:
+        return value if 0 <= value < _LARGEST_NUMBER else None
     number = decimal(value)
     if number is None or number < 0 or number != number.to_integral_value():
         return None

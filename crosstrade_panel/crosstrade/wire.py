@@ -418,8 +418,9 @@ def answer_of_frame(frame: bytes, sent_at: float, answered_at: float) -> Answer:
     budget; no word from NinjaTrader, or a server that broke, after either of which it may have acted. Every
     other one is a 200, of which the body decides.
     """
-    # Looked for before anything is decoded: a list of positions is long and has none.
-    status = _status_of_error(frame) if b"error" in frame else 200
+    # Looked for before anything is decoded: a list of positions is long and has neither.
+    has_words = b"error" in frame or b"detail" in frame
+    status = _status_of_error(frame) if has_words else 200
     return Answer(status, frame, sent_at, answered_at)
 
 

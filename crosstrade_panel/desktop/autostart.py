@@ -53,11 +53,14 @@ def command_of(argv0: str, home: str = "") -> tuple[str, ...]:
 
     `home`: the folder that a portable panel keeps everything in.
     """
-    if getattr(sys, "frozen", False):
-        words: tuple[str, ...] = (sys.executable,)
+    is_frozen = getattr(sys, "frozen", False)
+    # Without a console, whichever of the two commands this is.
+    window = "crosstrade-panel-gui.exe" if sys.platform == "win32" else "crosstrade-panel-gui"
+    beside = Path(sys.executable if is_frozen else argv0).absolute().with_name(window)
+    if beside.is_file():
+        words: tuple[str, ...] = (str(beside),)
     else:
-        beside = Path(argv0).absolute().with_name("crosstrade-panel-gui")
-        words = (str(beside),) if beside.is_file() else (sys.executable, "-m", "crosstrade_panel")
+        words = (sys.executable,) if is_frozen else (sys.executable, "-m", "crosstrade_panel")
     if home and sys.platform != "win32":
         return ("env", f"CROSSTRADE_PANEL_HOME={home}", *words)
     return words
@@ -103,7 +106,7 @@ def _entry_text(command: Sequence[str], mark: str) -> str:
             "[Desktop Entry]",
             "Type=Application",
             "Name=CrossTrade Panel",
-            f"Exec={' '.join(_quoted(word) for word in command)}",
+            f"Exec={exec_line(command)}",
             "Icon=crosstrade-panel",
             "Terminal=false",
             "X-GNOME-Autostart-enabled=true",
@@ -111,6 +114,15 @@ def _entry_text(command: Sequence[str], mark: str) -> str:
             "",
         )
     )
+
+
+def exec_line(command: Sequence[str]) -> str:
+    """The value of Exec.
+
+    Raises:
+        ValueError: a word has control characters.
+    """
+    return " ".join(_quoted(word) for word in command)
 
 
 def _quoted(word: str) -> str:

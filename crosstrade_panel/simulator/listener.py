@@ -112,6 +112,8 @@ def connection_type(
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
+            # Windows' way to accept forgets the protocol by which asyncio would do so.
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             links[transport.get_extra_info("peername")] = self
 
         def connection_lost(self, exc: Exception | None) -> None:

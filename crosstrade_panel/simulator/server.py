@@ -195,7 +195,9 @@ class PracticeExchange:
         """Close everything and wait for the thread. Harmless when stopped already, or never started."""
         if self._server is not None:
             self._server.leave()
-        if self._thread is not None:
+        if (
+            self._thread is not None and self._thread.ident is not None
+        ):  # else it is about to begin, and leaves
             self._thread.join(_STOP_DEADLINE_S)
         if self._socket is not None:
             self._socket.close()

@@ -189,6 +189,10 @@ class KeyringStore:
         if self.problem is not None:
             raise SessionOnlyError(self.problem)
 
+    def backend_name(self) -> str | None:
+        """What keyring calls the one that would keep a token; None with `problem` set where there is none."""
+        return self._wait(_in_background(_backend_name))
+
     def _wait(self, answer: "Future[T]") -> T | None:
         """The answer, or None with `problem` set. A backend's error stays in here: it may say anything."""
         try:
@@ -239,6 +243,16 @@ def _backend() -> "KeyringBackend":
         if not type(backend).__module__.startswith(("keyrings.alt", "keyring.backends.null")):
             return backend
     raise _NotPrivateError
+
+
+def _backend_name() -> str:
+    from keyring import errors  # noqa: PLC0415 - as in _backend
+    from keyring.backends import fail  # noqa: PLC0415
+
+    backend = _backend()
+    if isinstance(backend, fail.Keyring):
+        raise errors.NoKeyringError
+    return str(backend.name)
 
 
 def _delete(user: str) -> None:

@@ -20,7 +20,10 @@ from crosstrade_panel.storage.nudge import ANSWER, LONGEST, Ear, Look, Raise
 from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_folder, refuse_foreign_link
 
 if sys.platform == "win32":
+    import ctypes
     import msvcrt
+
+    _IS_LOCKED = 33  # ERROR_LOCK_VIOLATION
 else:
     import fcntl
 
@@ -262,7 +265,7 @@ def _lock(data: Path) -> int | None:
     file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), PRIVATE_FILE)
     try:
         if sys.platform == "win32":
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            _lock_first_byte(file)
         else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -271,3 +274,20 @@ def _lock(data: Path) -> int | None:
             return None
         raise
     return file
+
+
+if sys.platform == "win32":
+
+    def _lock_first_byte(file: int) -> None:
+        """The system's own call: that of the C library tells "locked" and "cannot lock" apart on some alone.
+
+        Raises:
+            BlockingIOError: another has it.
+            OSError: it cannot be locked.
+        """
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        if not kernel32.LockFile(ctypes.c_void_p(msvcrt.get_osfhandle(file)), 0, 0, 1, 0):
+            error = ctypes.get_last_error()
+            if error == _IS_LOCKED:
+                raise BlockingIOError("another has it")
+            raise ctypes.WinError(error)

@@ -24,6 +24,9 @@ APPLICATION_ID = 0x43545041
 BUSY_S = 0.25
 """How long a commit waits for another process that is writing."""
 
+_CACHE_KB = 512
+"""Of its pages: rows are only added, and a cache of the usual size would fill for days of presses."""
+
 MAX_FACTS = 1_000_000
 """Characters of JSON in one row; more is replaced by its length."""
 
@@ -278,6 +281,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     execute("PRAGMA synchronous = NORMAL")
     execute("PRAGMA wal_autocheckpoint = 0").fetchall()
     execute(f"PRAGMA journal_size_limit = {4 << 20}").fetchall()
+    execute(f"PRAGMA cache_size = -{_CACHE_KB}")
     if _version(connection) == 0:
         execute("BEGIN IMMEDIATE")
         if _version(connection) == 0:  # else another process was quicker

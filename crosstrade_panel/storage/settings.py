@@ -154,6 +154,11 @@ class Settings:
     hold_narrow_s: float = _setting(_hold, "Seconds to hold REVERSE, and other narrow holds.", default=0.5)
     broker_phone: str = _setting(_text, "The desk's telephone, for when nothing else works.", default="")
     broker_web: str = _setting(_web, "The broker's web platform, for when nothing else works.", default="")
+    hot_key: str = _setting(
+        _one_of("off", "Ctrl+Alt+F9", "Ctrl+Shift+F9", "Ctrl+Alt+Shift+F"),
+        "Key that presses FLATTEN of one account from any program; off, or a combination (Windows).",
+        default="off",
+    )
     start_at_login: bool = _setting(_flag, "Start the panel when you log in.", default=False)
     nicknames: Mapping[str, str] = field(
         default_factory=dict,

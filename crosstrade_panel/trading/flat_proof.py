@@ -61,6 +61,7 @@ class _Account:
     watched: frozenset[Pair] = frozenset()
     opposite: dict[int, tuple[Look, Claim]] = field(default_factory=dict)
     near: dict[str, bool] = field(default_factory=dict)
+    sides_as_spelt: dict[tuple[str | None, str | None], Side | None] = field(default_factory=dict)
     flat_since: float | None = None
 
 
@@ -518,9 +519,14 @@ class FlattenProof:
 
     def _is_opposite(self, account: _Account, row: Position) -> bool:
         """Whether a row lies on the other side of what was there and was asked to be closed."""
-        was = None if row.pair is None else account.sides.get(row.pair)
+        name = (row.account, row.instrument)
+        if name not in account.sides_as_spelt:
+            account.sides_as_spelt[name] = None if row.pair is None else account.sides.get(row.pair)
+        was = account.sides_as_spelt[name]
+        if was is None or row.side is None or row.side is was:
+            return False
         asked = self.case.scope.side
-        return was is not None and row.side is was.opposite and (asked is None or was is asked)
+        return asked is None or was is asked
 
     def _open_at_the_end(self, account: _Account, newest: Look) -> tuple[Verdict, Reason | None]:
         asked = self.case.scope.side

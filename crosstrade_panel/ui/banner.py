@@ -11,6 +11,9 @@ from crosstrade_panel.ui.press_button import Environment
 from crosstrade_panel.ui.theme import DARK, SYMBOLS, Theme
 from crosstrade_panel.ui.view import BannerView, Tone
 
+_LOUD = frozenset({Tone.BAD, Tone.DOUBT})
+"""Announced at once, whatever a screen reader is saying just then."""
+
 
 class BannerCard(QFrame):
     """The outcome of one press.
@@ -213,4 +216,7 @@ class BannerArea(QWidget):
         said = {view.press_id: view.title for view in before}
         for view in self._shown:
             if said.get(view.press_id) != view.title:
-                QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, view.title))
+                event = QAccessibleAnnouncementEvent(self, view.title)
+                if view.tone in _LOUD:
+                    event.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
+                QAccessible.updateAccessibility(event)

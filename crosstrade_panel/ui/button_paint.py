@@ -47,6 +47,7 @@ class Painting:
     is_flashing: bool
     weight: Weight
     has_focus: bool
+    is_hovered: bool = False
 
 
 _READY_COLOURS: dict[Weight, Callable[[Theme], ButtonColours]] = {
@@ -138,6 +139,13 @@ def paint_button(widget: QWidget, painting: Painting, theme: Theme) -> None:
         painter.setPen(QPen(QColor(colours.pressed), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(inner.adjusted(0.5, 0.5, -0.5, -0.5), radius - 3, radius - 3)
+    if painting.is_hovered and not painting.is_pressed and painting.look in {Look.READY, Look.LOOKS_DEAD}:
+        # Within the face: neither the colours that say what it is change, nor the contrast of the words.
+        edge = QColor(colours.edge)
+        edge.setAlpha(150)
+        painter.setPen(QPen(edge, 1.5))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(inner.adjusted(2, 2, -2, -2), radius - 4, radius - 4)
     _paint_texts(painter, widget, painting, colours)
     if painting.has_focus:
         ring = {Weight.MAIN: theme.window, Weight.SECOND: theme.text, Weight.ACTION: colours.text}
@@ -165,8 +173,8 @@ def _paint_face(painter: QPainter, inner: QRectF, painting: Painting, colours: B
     if painting.share_held > 0:
         done = QRectF(inner.left(), inner.top(), inner.width() * painting.share_held, inner.height())
         painter.fillRect(done, QColor(colours.progress))
-        painter.setPen(QPen(QColor(colours.edge), 3))
-        painter.drawLine(done.topRight() + QPointF(-1.5, 0), done.bottomRight() + QPointF(-1.5, 0))
+        painter.setPen(QPen(QColor(colours.edge), 2))
+        painter.drawLine(done.topRight() + QPointF(-1, 0), done.bottomRight() + QPointF(-1, 0))
     elif painting.is_hold and painting.look in {Look.READY, Look.LOOKS_DEAD}:
         # A line along the foot: this one is held, not clicked.
         foot = QRectF(inner.left(), inner.bottom() - 3, inner.width(), 3)

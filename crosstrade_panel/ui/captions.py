@@ -22,10 +22,12 @@ ORDER_STATE = "State"
 NUMBER_HEADINGS = frozenset({"Avg", "Market", "P/L"})
 ORDER_IDS_HEADING = "Order ids (reported)"
 CLOSED_POSITIONS = "Closed positions (reported)"
+NO_RESULT = "Nothing reported yet. Order ids and closed positions of the last press are listed here."
 TOTAL = "Total"
 LAST_RESULT = "Last result"
 JOURNAL = "Journal"
 JOURNAL_FILTER = "Search the journal"
+CLEAR_SEARCH = "Clear the search"
 JOURNAL_ACCOUNT = "Account of the press"
 JOURNAL_OUTCOME = "Outcome of the press"
 JOURNAL_DAY = "Day of the press"
@@ -65,8 +67,8 @@ TIMES_IN_FORCE = {"day": "Day", "gtc": "GTC"}
 
 NO_TOKEN = "NO TOKEN"  # noqa: S105 - a caption
 HOW_TO_START = (
-    "Paste the token of your CrossTrade account. It is kept in this computer's keyring, for this address "
-    "only. Or practise first, on an exchange inside this program."
+    "Paste the token of your CrossTrade account. It is kept in this computer's keyring and goes to this "
+    "server only. Or practise first, on an exchange inside this program."
 )
 TOKEN = "CrossTrade token"  # noqa: S105 - a caption
 SAVE = "SAVE"
@@ -108,6 +110,16 @@ REMOVE_TOKEN = "REMOVE"  # noqa: S105 - a caption
 REMOVE_TOKEN_SPOKEN = "Remove the token from the keyring"  # noqa: S105 - a caption
 HOLD_WIDE = "Hold FLATTEN for all accounts, seconds"
 HOLD_NARROW = "Hold REVERSE and others, seconds"
+HOT_KEY = "Key for FLATTEN, from any program"
+HOT_KEYS = {
+    "off": "Off",
+    "Ctrl+Alt+F9": "Ctrl+Alt+F9",
+    "Ctrl+Shift+F9": "Ctrl+Shift+F9",
+    "Ctrl+Alt+Shift+F": "Ctrl+Alt+Shift+F",
+}
+HOT_KEY_TIP = "{key} presses it from any program."
+NEIGHBOUR = "Place beside NinjaTrader"
+NEIGHBOUR_TIP = "Moves the panel to the right or left of NinjaTrader's foremost window"
 START_AT_LOGIN = "Start at login"
 MASK_NAMES = "Mask account names"
 SOUND = "Beep when an outcome needs the eye"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from crosstrade_panel import texts
 from crosstrade_panel.domain.cancel import ListedOrders
@@ -40,6 +41,8 @@ from crosstrade_panel.ui.view import (
     Tone,
 )
 
+_T = TypeVar("_T")
+
 ALL_ACCOUNTS = "All accounts"
 ALL_INSTRUMENTS = "All"
 
@@ -56,6 +59,7 @@ _NO_LINK = frozenset(
 )
 _STALE_S = 5.0
 _SILENT_S = 1.0
+_MOST_MADE = 100
 
 _TONES = {
     Verdict.FLAT: Tone.GOOD,
@@ -76,7 +80,8 @@ _TONES = {
 class Picture:
     """What the watch knows at one moment. `age_s` is the age of `read`.
 
-    `orders`: the clean reads of orders that are young enough to be counted, by folded account.
+    `orders`: the clean reads of orders that are young enough to be counted, by folded account. `made`: what
+    was made of these reads already, whatever their age; a view is made many times between two reads.
     """
 
     read: PositionsRead | None
@@ -84,11 +89,33 @@ class Picture:
     accounts: tuple[Account, ...]
     failing: Failing | None
     orders: Mapping[str, OrdersRead] = field(default_factory=dict)
+    made: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def positions(self) -> tuple[Position, ...]:
         """The open rows of the newest read."""
         return () if self.read is None else self.read.positions
+
+    def after(self, earlier: "Picture") -> "Picture":
+        """The same, with all that was made of an earlier picture where that was of the same reads."""
+        is_same = (
+            self.read is earlier.read
+            and self.accounts is earlier.accounts
+            and self.orders.keys() == earlier.orders.keys()
+            and all(read is earlier.orders[key] for key, read in self.orders.items())
+        )
+        if is_same:
+            self.made.update(earlier.made)
+        return self
+
+    def once(self, key: object, make: Callable[[], _T]) -> _T:
+        """What `make` makes of the reads alone; the key says what that is."""
+        if key not in self.made:
+            if len(self.made) >= _MOST_MADE:  # a read that stays for hours, and is looked at in many ways
+                self.made.clear()
+            self.made[key] = make()
+        found: _T = self.made[key]
+        return found
 
 
 def tone_of(verdict: Verdict) -> Tone:
@@ -100,10 +127,16 @@ def mode_of(scope: Scope, picture: Picture, *, is_practice: bool) -> Mode:
     """Whose money the scope touches; LIVE unless every account in it is known to be simulated."""
     if is_practice:
         return Mode.PRACTICE
+    return picture.once(("mode", scope), lambda: _mode_of(scope, picture))
+
+
+def _mode_of(scope: Scope, picture: Picture) -> Mode:
     name = account_of(scope)
+    found: list[Account | None]
     if name is None:
         # A position of an account that is not listed, or cannot be read, is somebody's money too.
-        found = [*picture.accounts, *(_holder_of(row, picture.accounts) for row in picture.positions)]
+        holders = dict.fromkeys(row.account for row in picture.positions)
+        found = [*picture.accounts, *(_holder_of(holder, picture.accounts) for holder in holders)]
     else:
         found = [find_account(picture.accounts, name)]
     if found and all(account is not None and account.mode is Mode.SIM for account in found):
@@ -111,8 +144,8 @@ def mode_of(scope: Scope, picture: Picture, *, is_practice: bool) -> Mode:
     return Mode.LIVE
 
 
-def _holder_of(row: Position, accounts: Sequence[Account]) -> Account | None:
-    return None if row.account is None else find_account(accounts, row.account)
+def _holder_of(name: str | None, accounts: Sequence[Account]) -> Account | None:
+    return None if name is None else find_account(accounts, name)
 
 
 def account_choices(
@@ -136,11 +169,16 @@ def account_choices(
             for account in accounts
             if account.mode is mode
         )
-    if chosen is not None and accounts and find_account(accounts, chosen) is None:
-        choices.append(Choice(chosen, chosen, note=texts.account_gone(chosen), greyed=True))
+    if chosen is not None and is_gone(chosen, accounts):
+        choices.append(Choice(chosen, chosen, note=texts.NOT_LISTED_NOW, greyed=True))
     elif chosen is not None and not accounts:
         choices.append(Choice(chosen, chosen))
     return tuple(choices)
+
+
+def is_gone(account: str, accounts: Sequence[Account]) -> bool:
+    """Whether accounts are listed, and this one is not."""
+    return bool(accounts) and find_account(accounts, account) is None
 
 
 def instrument_choices(
@@ -189,6 +227,10 @@ def order_row(order: Order, name: Callable[[str], str] = str) -> OrderRow:
 
 def orders_in_scope(scope: Scope, picture: Picture) -> tuple[Order, ...]:
     """The working orders that lie in a scope, as far as they were read; the side says nothing of an order."""
+    return picture.once(("orders", scope), lambda: _orders_in_scope(scope, picture))
+
+
+def _orders_in_scope(scope: Scope, picture: Picture) -> tuple[Order, ...]:
     found = [
         order
         for read in picture.orders.values()
@@ -206,20 +248,36 @@ def _sign(row: Position) -> int:
 def preview(scope: Scope, picture: Picture, name: Callable[[str], str] = str) -> PreviewView:
     """What the pickers select, and what the side leaves out. `name`: what accounts are called in the rows."""
     if picture.read is None or picture.age_s is None:
-        return PreviewView(texts.PREVIEW_UNREAD, is_stale=True)
+        return PreviewView(texts.PREVIEW_UNREAD, is_stale=True, hint=texts.PREVIEW_HINT_UNREAD)
     rows = in_scope(scope, picture.positions)
-    either_side = in_scope(any_side(scope), picture.positions)
-    left = tuple(row for row in either_side if row not in rows)
     tells = _tells_of(scope, picture.read)
     orders = orders_in_scope(scope, picture)
-    summary = texts.preview_summary(rows, total_unrealized(rows), picture.age_s, len(orders))
+    total = picture.once(("total", scope), lambda: total_unrealized(rows))
+    summary = texts.preview_summary(rows, total, picture.age_s, len(orders))
     return PreviewView(
         summary if tells else texts.PREVIEW_NOT_TOLD,
-        tuple(position_row(row, _orders_of(row, picture), name) for row in sorted(rows, key=_order)),
-        orders=tuple(order_row(order, name) for order in orders),
-        leaves=texts.leaves_text(left) if left else "",
+        picture.once(
+            ("rows", scope, name),
+            lambda: tuple(
+                position_row(row, _orders_of(row, picture), name) for row in sorted(rows, key=_order)
+            ),
+        ),
+        orders=picture.once(
+            ("order rows", scope, name), lambda: tuple(order_row(order, name) for order in orders)
+        ),
+        leaves=picture.once(("left", scope), lambda: _leaves(scope, rows, picture)),
         is_stale=not tells or picture.age_s > _STALE_S,
+        hint="" if rows or orders else texts.PREVIEW_HINT_NONE if tells else texts.PREVIEW_HINT_NOT_TOLD,
     )
+
+
+def _leaves(scope: Scope, rows: Sequence[Position], picture: Picture) -> str:
+    """What the side leaves out, in words."""
+    if scope.side is None:
+        return ""
+    shown = set(map(id, rows))  # the very same rows: to compare each with all takes a second of thousands
+    left = tuple(row for row in in_scope(any_side(scope), picture.positions) if id(row) not in shown)
+    return texts.leaves_text(left) if left else ""
 
 
 def _orders_of(row: Position, picture: Picture) -> OrdersRead | None:
@@ -262,7 +320,8 @@ def flatten_button(
     gesture = Gesture.HOLD if wide or lock.lock is Lock.AGAIN else Gesture.CLICK
     hold_s = pace.hold_wide_s if wide else pace.hold_narrow_s
     look, trouble = _look(picture, lock, missing)
-    lines = [texts.scope_text(scope), trouble or _closes(scope, picture)]
+    closes = trouble or picture.once(("closes", scope), lambda: _closes(scope, picture))
+    lines = [texts.scope_text(scope), closes]
     notes = []
     if gesture is Gesture.HOLD and look in {Look.READY, Look.LOOKS_DEAD}:
         notes.append(texts.hold_line(hold_s))
@@ -294,23 +353,26 @@ def orders_touched(scope: Scope, rows: Sequence[Position], picture: Picture) -> 
 
     It cancels those on the pairs that have a position, no others; None where the orders of one were not read.
     """
-    held = {(fold(row.account), row.instrument) for row in rows if row.account is not None}
+    held: dict[str, set[str | None]] = {}
+    for row in rows:
+        if row.account is not None:
+            held.setdefault(fold(row.account), set()).add(row.instrument)
     on_pairs = [
         order
         for order in orders_in_scope(scope, picture)
-        if any(
-            fold(order.account) == account
-            and (
-                order.instrument is None
-                or instrument is None
-                or may_be_same_instrument(order.instrument, instrument)
-            )
-            for account, instrument in held
-        )
+        if _is_on_one_of(order, held.get(fold(order.account), set()))
     ]
     leaves = len(orders_in_scope(scope, picture)) - len(on_pairs)
     is_read = all(_orders_of(row, picture) is not None for row in rows)
     return (len(on_pairs) if is_read else None), leaves
+
+
+def _is_on_one_of(order: Order, instruments: set[str | None]) -> bool:
+    """Whether an order may belong to a position in one of these instruments."""
+    return order.instrument in instruments or any(
+        order.instrument is None or instrument is None or may_be_same_instrument(order.instrument, instrument)
+        for instrument in instruments
+    )
 
 
 def _look(picture: Picture, lock: FlattenLock, missing: str) -> tuple[Look, str]:
@@ -328,6 +390,24 @@ def _look(picture: Picture, lock: FlattenLock, missing: str) -> tuple[Look, str]
     if age_s is not None and is_old:
         return Look.LOOKS_DEAD, texts.positions_unknown(age_s)
     return Look.READY, ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """The lines of this very outcome: to compare two by what they say takes longer than to make them."""
+
+    outcome: Outcome
+    is_practice: bool
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Lines)
+            and self.outcome is other.outcome
+            and self.is_practice is other.is_practice
+        )
+
+    def __hash__(self) -> int:
+        return hash((id(self.outcome), self.is_practice))
 
 
 _WAS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED})
@@ -354,7 +434,10 @@ def banner(
         title, tone = texts.opened_again_title(outcome, opened.rows, opened.at), Tone.NEUTRAL
     elif outcome.verdict in _WAS_FLAT and is_stale:
         title, tone = texts.was_flat_title(outcome), Tone.DOUBT
-    lines = [*texts.outcome_lines(outcome, is_practice=is_practice), *press.notes]
+    said = picture.once(
+        _Lines(outcome, is_practice), lambda: texts.outcome_lines(outcome, is_practice=is_practice)
+    )
+    lines = [*said, *press.notes]
     if outcome.verdict in _GOES_ON and press.shows is not None and not is_stale:
         lines.insert(0, texts.shows_text(press.shows, is_practice=is_practice))
     return BannerView(press.id, tone, title, tuple(lines), press.is_unresolved, action)

@@ -1,5 +1,6 @@
 """Plain text that wraps anywhere, and shrinks before it is cut."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -31,10 +32,17 @@ def sized(font: QFont, pixels: int) -> QFont:
     return made
 
 
+_BOUND = re.compile(
+    r" (?=·)|(?<=\d) (?=(?:ms|s|min|of \d+)\b)|(?<=[A-Z0-9]) (?=\d\d-\d\d\b)|(?<=Long|hort) (?=\d)"
+)
+"""Spaces that no line ends at: before a dot that divides, between a number and its unit, within a contract's
+name and within `Short 2`. One character each: the places in the text stay what they are."""
+
+
 def break_lines(text: str, font: QFont, width: float) -> list[str]:
     """Break one paragraph at words, and inside a word that is too long by itself."""
     # Unicode allows a break between a minus sign and its currency sign; a digit in its place forbids it.
-    layout = QTextLayout(text.replace("−", "0"), font)
+    layout = QTextLayout(_BOUND.sub("\u00a0", text.replace("−", "0")), font)
     option = QTextOption()
     option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     layout.setTextOption(option)
@@ -134,6 +142,13 @@ class FitLabel(QLabel):
         """Keep to this width, in pixels."""
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setFixedWidth(width)
+
+    @property
+    def wished_width(self) -> int:
+        """The width of its words on one line, at their largest, in pixels."""
+        if not self.text():
+            return 0
+        return int(QFontMetricsF(sized(self.font(), self._sizes[0])).horizontalAdvance(self.text()) + 2)
 
     def set_centred(self) -> None:
         """Centre the lines."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QShowEvent
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
@@ -13,12 +13,13 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from crosstrade_panel.ui import captions
-from crosstrade_panel.ui.fit import FitLabel
+from crosstrade_panel.ui.fit import FitLabel, sized
 from crosstrade_panel.ui.lines import Cell, Line, Lines
 from crosstrade_panel.ui.pickers import PlainCombo
 from crosstrade_panel.ui.tables import ROW_HEIGHT, LineTable
@@ -63,15 +64,34 @@ class JournalTable(LineTable):
     press_opened = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__(captions.JOURNAL_HEADINGS, (66, 112, 110))
+        super().__init__(captions.JOURNAL_HEADINGS, (56, 100, 60))
         self.setObjectName("journalView")
         self.setAccessibleName(captions.JOURNAL)
         self.add_menu_action(captions.OPEN_TIMELINE, self.open_chosen)
         self.doubleClicked.connect(self._on_double_click)
 
+    def make_room(self, rows: Sequence[JournalRow], *, is_more: bool = False) -> None:
+        """Time and outcome get what their longest words need, the press what is left.
+
+        `is_more`: rows beneath those that there are; nothing gets narrower.
+        """
+        metrics = QFontMetrics(sized(self.font(), 11))
+
+        def width_of(texts: set[str], most: int) -> int:
+            return min(max((metrics.horizontalAdvance(text) for text in texts), default=0) + 10, most)
+
+        lengths = {len(row.time): row.time for row in rows}
+        least_time, what, least_outcome = self.weights if is_more else (56, self.weights[1], 60)
+        time = max(least_time, width_of(set(lengths.values()), 90))
+        outcome = max(least_outcome, width_of({f"{SYMBOLS[row.tone]} {row.outcome}" for row in rows}, 200))
+        if (time, what, outcome) != self.weights:
+            self.weights = (time, what, outcome)
+            self._share_width()
+
     def weights_for(self, width: int) -> tuple[int, ...]:
-        """The press takes the room, the time does not."""
+        """The press takes the room, the time does not; a long outcome leaves it some."""
         time, what, outcome = self.weights
+        outcome = max(60, min(outcome, width - time - what))
         return (time, max(what, width - time - outcome), outcome)
 
     def open_chosen(self) -> None:
@@ -141,6 +161,8 @@ class JournalPanel(QWidget):
         self._text.setAccessibleName(captions.JOURNAL_FILTER)
         self._text.setPlaceholderText(captions.JOURNAL_FILTER)
         self._text.setClearButtonEnabled(True)
+        if (clear := self._text.findChild(QToolButton)) is not None:
+            clear.setAccessibleName(captions.CLEAR_SEARCH)
         self._text.setMaxLength(100)
         self._text.textChanged.connect(self._on_filter)
         self._export = QPushButton(captions.EXPORT)
@@ -157,7 +179,7 @@ class JournalPanel(QWidget):
     def _combo(self, name: str, caption: str) -> PlainCombo:
         combo = PlainCombo()
         combo.setObjectName(name)
-        combo.setAccessibleName(caption)
+        combo.name(caption)
         combo.setToolTip(caption)
         combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         combo.setMaxVisibleItems(14)
@@ -207,6 +229,7 @@ class JournalPanel(QWidget):
         """Show another list from its top, or the same with newer lines."""
         self._rows = page.rows
         self._table.line_model.has_more = page.has_more
+        self._table.make_room(page.rows)
         self._table.show_lines(journal_lines(page.rows))
 
     def append_page(self, page: JournalPage) -> None:
@@ -214,6 +237,7 @@ class JournalPanel(QWidget):
         self._rows = (*self._rows, *page.rows)
         self._table.line_model.has_more = page.has_more
         self._table.line_model.append_lines(journal_lines(self._rows))
+        self._table.make_room(page.rows, is_more=True)
 
     def show_count(self, text: str) -> None:
         """How many there are, or what became of an export."""

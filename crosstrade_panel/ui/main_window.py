@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from crosstrade_panel.domain.scope import OneAccount
 from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.ui import captions, theme
 from crosstrade_panel.ui.banner import BannerArea
@@ -44,7 +45,7 @@ from crosstrade_panel.ui.pickers import Picker, SidePicker
 from crosstrade_panel.ui.press_button import Environment, Face, PressButton
 from crosstrade_panel.ui.preview_table import PreviewTable
 from crosstrade_panel.ui.settings_form import SettingsForm
-from crosstrade_panel.ui.status_notes import CaptionRow, DrillChip, StatusNotes
+from crosstrade_panel.ui.status_notes import CaptionRow, DrillChip, StatusNotes, StatusRow
 from crosstrade_panel.ui.tables import (
     HEADER_HEIGHT,
     ROW_HEIGHT,
@@ -67,7 +68,7 @@ from crosstrade_panel.ui.view import (
 )
 
 FRAME = 3
-FLATTEN_HEIGHT = 122
+FLATTEN_HEIGHT = 116
 REVERSE_HEIGHT = 74
 APART = 14
 """Between FLATTEN and REVERSE; the specification asks for 12 at least."""
@@ -87,6 +88,17 @@ def reverse_face(view: ReverseView) -> Face:
     """REVERSE's view as a face; what it hands out is the ticket. Without one it cannot be pressed."""
     look = Look.DISABLED if view.ticket is None else view.look
     return Face(view.ticket, view.title, view.lines, look, Gesture.HOLD, view.hold_s, view.spoken)
+
+
+class ResultTabs(QTabWidget):
+    """Pages that are as high as the one in sight needs; Qt asks all of them, and takes the longest."""
+
+    def heightForWidth(self, width: int) -> int:
+        if self.count() == 0:
+            return -1
+        page = self.currentWidget()
+        needed = page.heightForWidth(width) if page.hasHeightForWidth() else page.minimumSizeHint().height()
+        return needed + self.tabBar().sizeHint().height() + 2
 
 
 class MainWindow(QWidget):
@@ -122,6 +134,8 @@ class MainWindow(QWidget):
         fallback_toggled: what is left by hand is to be shown, or hidden.
         broker_edited: the name of a setting of the broker's, and the text as typed.
         web_requested: the broker's web platform, whose address was shown.
+        hot_key_refused: the key of the whole desktop came while FLATTEN asks to be held.
+        neighbour_requested: the window shall stand beside NinjaTrader's.
         settings_looked_at: their page came into sight.
         pin_toggled: whether the window shall stay on top; it does so already.
         theme_chosen: "system", "dark" or "light"; it looks so already.
@@ -151,6 +165,8 @@ class MainWindow(QWidget):
     fallback_toggled = Signal()
     broker_edited = Signal(str, str)
     web_requested = Signal(str)
+    hot_key_refused = Signal()
+    neighbour_requested = Signal()
     settings_looked_at = Signal()
     pin_toggled = Signal(bool)
     theme_chosen = Signal(str)
@@ -187,31 +203,31 @@ class MainWindow(QWidget):
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
         self.apply_theme(theme_choice)
         self.setMinimumWidth(300)
-        self.resize(333, 740)
+        self.resize(333, 756)
 
     # Parts
 
     def _make_parts(self) -> None:
-        self._link = FitLabel(22, (11, 10, 9, 8))
+        self._link = FitLabel(StatusRow.HEIGHT, (11, 10, 9, 8))
         self._link.setObjectName("linkStatus")
-        self._budget = FitLabel(24, (10, 9, 8))
+        self._budget = FitLabel(StatusRow.HEIGHT, (10, 9, 8))
         self._budget.setObjectName("budgetStatus")
         self._budget.setProperty("dim", True)
         self._badge = QLabel()
         self._badge.setObjectName("modeBadge")
         self._badge.setTextFormat(Qt.TextFormat.PlainText)
         self._badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._badge.setFixedHeight(22)
+        self._badge.setFixedHeight(StatusRow.HEIGHT)
         self._pin = self._tool("pinButton", captions.PIN)
         self._pin.setCheckable(True)
         self._pin.setChecked(True)
         self._menu_button = self._tool("menuButton", captions.MENU)
         self._account = Picker()
         self._account.setObjectName("accountPicker")
-        self._account.setAccessibleName(captions.ACCOUNT)
+        self._account.name(captions.ACCOUNT)
         self._instrument = Picker()
         self._instrument.setObjectName("instrumentPicker")
-        self._instrument.setAccessibleName(captions.INSTRUMENT)
+        self._instrument.name(captions.INSTRUMENT)
         self._drill = DrillChip()
         self._side = SidePicker()
         self._side.setObjectName("directionPicker")
@@ -285,8 +301,6 @@ class MainWindow(QWidget):
         self._closed = ClosedTable()
         self._closed.setObjectName("closedPositions")
         self._closed.setAccessibleName(captions.CLOSED_POSITIONS)
-        self._total = FitLabel(16, (11, 10, 9, 8))
-        self._total.setObjectName("closedTotal")
         self._copy_ids = QPushButton(captions.COPY_IDS)
         self._copy_ids.setObjectName("copyIdsButton")
         self._copy_ids.setProperty("link", True)
@@ -295,8 +309,11 @@ class MainWindow(QWidget):
         self._copy_ids.hide()
         self._journal = JournalPanel()
         self._settings = SettingsForm()
-        self._tabs = QTabWidget()
+        self._tabs = ResultTabs()
         self._tabs.setObjectName("resultTabs")
+        # Its bar is a stop of its own; as a second one it would keep the Tab key in a circle at the end.
+        self._tabs.setFocusProxy(None)  # type: ignore[arg-type]  # the stubs know no null pointer
+        self._tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._tabs.tabBar().setObjectName("resultTabBar")
         self._tabs.tabBar().setAccessibleName(
             f"{captions.LAST_RESULT}, {captions.JOURNAL}, {captions.SETTINGS}"
@@ -313,12 +330,21 @@ class MainWindow(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 5, 0, 0)
         column.setSpacing(4)
+        self._no_result = WrapLabel(captions.NO_RESULT)
+        self._no_result.setObjectName("noResult")
+        self._no_result.setProperty("dim", True)
+        column.addWidget(self._no_result)
         column.addWidget(self._caption)
         self._order_ids.fit_height(1, 6)
         self._closed.fit_height(1, 8)
         column.addWidget(self._order_ids)
         column.addWidget(self._copy_ids)
         column.addWidget(self._closed)
+        self._total = QLabel()
+        self._total.setObjectName("closedTotal")
+        self._total.setTextFormat(Qt.TextFormat.PlainText)
+        self._total.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._total.setContentsMargins(0, 0, 4, 0)
         column.addWidget(self._total)
         column.addStretch(1)
         return page
@@ -329,7 +355,7 @@ class MainWindow(QWidget):
         tool.setAccessibleName(caption)
         tool.setToolTip(caption)
         tool.setProperty("quiet", True)
-        tool.setFixedSize(22, 22)
+        tool.setFixedSize(StatusRow.HEIGHT, StatusRow.HEIGHT)
         tool.setIconSize(QSize(15, 15))
         tool.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return tool
@@ -343,38 +369,23 @@ class MainWindow(QWidget):
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, BAR, 0)
         column.setSpacing(0)
-        column.addLayout(self._status_row())
-        column.addSpacing(3)
+        self._status_row = StatusRow(self._link, self._budget, (self._badge, self._pin, self._menu_button))
+        column.addWidget(self._status_row)
+        column.addSpacing(4)
         column.addLayout(self._picker_row())
         column.addSpacing(6)
         column.addWidget(self._side)
-        column.addSpacing(2)
+        column.addSpacing(3)
         column.addWidget(self._summary)
-        column.addSpacing(1)
+        column.addSpacing(2)
         column.addWidget(self._preview_place())
         column.addSpacing(6)
         column.addWidget(self._flatten)
         column.addSpacing(APART)
         column.addWidget(self._reverse)
         whole.addLayout(column)
-        whole.addSpacing(3)
+        whole.addSpacing(4)
         whole.addWidget(self._lower_part(), 1)
-
-    def _status_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        pill = QFrame()
-        pill.setObjectName("linkPill")
-        inside = QHBoxLayout(pill)
-        inside.setContentsMargins(8, 0, 8, 0)
-        inside.addWidget(self._link)
-        row.addWidget(pill, 1)
-        self._budget.set_width(44)
-        row.addWidget(self._budget)
-        row.addWidget(self._badge)
-        row.addWidget(self._pin)
-        row.addWidget(self._menu_button)
-        return row
 
     def _picker_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -412,7 +423,7 @@ class MainWindow(QWidget):
         inside.setObjectName("lowerPart")
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, BAR, 0)
-        column.setSpacing(4)
+        column.setSpacing(5)
         # The card of what is left by hand beneath the outcomes: their buttons lie still when it opens.
         for widget in (self._ticket, self._notes, self._banners, self._fallback, self._first_run):
             column.addWidget(widget)
@@ -490,6 +501,7 @@ class MainWindow(QWidget):
         self._fallback.web_requested.connect(self.web_requested)
         self._menu.fallback_requested.connect(self._on_by_hand)
         self._menu.settings_requested.connect(self.open_settings)
+        self._menu.neighbour_requested.connect(self.neighbour_requested)
         self._pin.clicked.connect(self._on_pin)
         self._menu_button.clicked.connect(self._open_menu)
         self._menu.drill_chosen.connect(self.drill_chosen)
@@ -545,6 +557,9 @@ class MainWindow(QWidget):
         if isinstance(app, QApplication):
             if app.style().objectName() != "fusion":
                 app.setStyle("Fusion")
+            # Menus and lists are there at once: nothing moves by itself, whatever motion the system allows.
+            for effect in Qt.UIEffect:
+                app.setEffectEnabled(effect, False)
             app.setPalette(theme.palette(self._theme))
         self.setStyleSheet(theme.stylesheet(self._theme))
         self._menu.show_theme(choice)
@@ -559,6 +574,7 @@ class MainWindow(QWidget):
         self._journal.show_theme(self._theme)
         for picker in (self._account, self._instrument):
             picker.show_dim(QColor(self._theme.dim))
+            picker.show_sheet(self.styleSheet())
         if self._mode is not None:
             self._show_mode(self._mode)
         if self._view is not None:
@@ -596,7 +612,7 @@ class MainWindow(QWidget):
         self._tabs.show()
         self._tabs.setCurrentWidget(self._settings)
         self._settings.inputs()[0].setFocus()
-        QTimer.singleShot(0, self._lower, lambda: self._scroll_to(self._tabs))
+        QTimer.singleShot(0, self._lower, self._give_page_room)
 
     def show_about(self) -> None:
         """Say what this is, in a window of its own that stops nothing."""
@@ -613,9 +629,10 @@ class MainWindow(QWidget):
         self._badge.setAccessibleName(f"{captions.MODE}: {mode.value}")
         colour, ink = self._theme.mode_colour(mode), self._theme.on_mode_colour(mode)
         self._badge.setStyleSheet(
-            f"background: {colour}; color: {ink}; border-radius: 4px; padding: 0 7px;"
+            f"background: {colour}; color: {ink}; border-radius: 4px; padding: 0 6px;"
             "font-weight: bold; font-size: 11px;"
         )
+        self._status_row.share()
         self.update()
 
     def _show_status(self) -> None:
@@ -632,6 +649,7 @@ class MainWindow(QWidget):
         self._budget.setText(status.budget)
         self._budget.setToolTip(captions.BUDGET)
         self._budget.setAccessibleName(f"{captions.BUDGET}: {status.budget}")
+        self._status_row.share()
 
     def _show_practice(self, practice: PracticeView | None) -> None:
         self._menu.show_practice(practice)
@@ -647,6 +665,7 @@ class MainWindow(QWidget):
         self.style().unpolish(self._summary)
         self.style().polish(self._summary)
         self._preview.show_rows(preview.rows, preview.orders)
+        self._preview.show_hint(preview.hint)
         self._leaves_text.setText(preview.leaves)
         self._leaves.setAccessibleName(preview.leaves or captions.ANY_SIDE)
         self._leaves.setVisible(bool(preview.leaves))
@@ -654,6 +673,11 @@ class MainWindow(QWidget):
     def _show_result(self, result: ResultView) -> None:
         self._caption.setText(result.caption)
         self._caption.setVisible(bool(result.caption))
+        is_reported = bool(result.order_ids or result.closed)
+        self._no_result.setVisible(not is_reported)
+        self._order_ids.setVisible(bool(result.order_ids))
+        for part in (self._closed, self._total):
+            part.setVisible(bool(result.closed))
         self._order_ids.show_lines(order_id_lines(result.order_ids))
         self._copy_ids.setVisible(len(result.order_ids) > 1)
         self._closed.show_lines(closed_lines(result.closed))
@@ -707,6 +731,10 @@ class MainWindow(QWidget):
         if not bar.value() <= top < bar.value() + self._lower.viewport().height() - 50:
             bar.setValue(top)
 
+    def _give_page_room(self) -> None:
+        """A page that was asked for begins where the lower part begins; the next press scrolls back."""
+        self._lower.verticalScrollBar().setValue(self._tabs.y())
+
     # What the trader does
 
     def _on_tab(self, number: int) -> None:
@@ -717,7 +745,7 @@ class MainWindow(QWidget):
             if page is not None:
                 page.setSizePolicy(policy.Preferred, policy.Preferred if each == number else policy.Ignored)
         if number:
-            QTimer.singleShot(0, self._tabs, lambda: self._scroll_to(self._tabs))
+            QTimer.singleShot(0, self._tabs, self._give_page_room)
         if self._tabs.currentWidget() is self._settings:
             self.settings_looked_at.emit()
 
@@ -754,6 +782,13 @@ class MainWindow(QWidget):
             return True
         return super().eventFilter(watched, event)
 
+    def focusNextPrevChild(self, is_next: bool) -> bool:  # noqa: FBT001 - Qt's
+        """What the Tab key comes to is scrolled into sight; by itself Qt does so from within only."""
+        has_moved = super().focusNextPrevChild(is_next)
+        if has_moved and self._lower.isAncestorOf(reached := self.focusWidget()):
+            self._lower.ensureWidgetVisible(reached, 0, 8)
+        return has_moved
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if not self._chords.takes(event):
             super().keyPressEvent(event)
@@ -761,6 +796,26 @@ class MainWindow(QWidget):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if not self._chords.takes(event):
             super().keyReleaseEvent(event)
+
+    # The key of the whole desktop
+
+    def name_hot_key(self, key: str) -> None:
+        """Say on FLATTEN which key presses it from any program; none where it is empty."""
+        more = f"\n{captions.HOT_KEY_TIP.format(key=key)}" if key else ""
+        self._flatten.setToolTip(f"{captions.FLATTEN_CHORD}{more}")
+
+    def press_hot_key(self) -> None:
+        """It went down: as a click on FLATTEN, for the scope of one account that is shown there."""
+        face = self._flatten.face
+        is_narrow = isinstance(face.payload, OneAccount)
+        if face.swallows or (is_narrow and face.gesture is Gesture.CLICK):
+            self._flatten.press_hot_key()
+        else:
+            self.hot_key_refused.emit()
+
+    def offer_neighbour(self) -> None:
+        """This system tells where NinjaTrader's window is."""
+        self._menu.offer_neighbour()
 
     def cancel_gestures(self) -> None:
         """Cancel every press and hold under way and disarm: the machine slept, or the window is away."""

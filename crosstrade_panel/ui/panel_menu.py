@@ -23,6 +23,7 @@ class PanelMenu(QMenu):
         stream_toggled: whether presses shall go over the stream.
         stream_reconnect_requested: the stream shall be taken back from the tool that took it over.
         theme_chosen: "system", "dark" or "light".
+        neighbour_requested: the window shall stand beside NinjaTrader's.
         settings_requested, fallback_requested, about_requested, quit_requested: as they say.
     """
 
@@ -31,6 +32,7 @@ class PanelMenu(QMenu):
     stream_toggled = Signal(bool)
     stream_reconnect_requested = Signal()
     theme_chosen = Signal(str)
+    neighbour_requested = Signal()
     settings_requested = Signal()
     fallback_requested = Signal()
     about_requested = Signal()
@@ -59,6 +61,9 @@ class PanelMenu(QMenu):
         )
         self._take_back.setVisible(False)
         self._take_back.triggered.connect(self._on_take_back)
+        self._neighbour = self._item("neighbourAction", captions.NEIGHBOUR, captions.NEIGHBOUR_TIP)
+        self._neighbour.setVisible(False)
+        self._neighbour.triggered.connect(self._on_neighbour)
         self.addSeparator()
         self._item("settingsAction", captions.SETTINGS_ITEM, captions.SETTINGS_TIP).triggered.connect(
             self._on_settings
@@ -99,6 +104,10 @@ class PanelMenu(QMenu):
     def show_theme(self, choice: str) -> None:
         """Mark the theme that is used."""
         self._theme_actions[choice].setChecked(True)
+
+    def offer_neighbour(self) -> None:
+        """This system tells where NinjaTrader's window is."""
+        self._neighbour.setVisible(True)
 
     def show_stream(self, stream: StreamView) -> None:
         """Mark whether presses go over the stream, and offer to take it back."""
@@ -178,6 +187,9 @@ class PanelMenu(QMenu):
 
     def _on_take_back(self) -> None:
         self.stream_reconnect_requested.emit()
+
+    def _on_neighbour(self) -> None:
+        self.neighbour_requested.emit()
 
     def _on_settings(self) -> None:
         self.settings_requested.emit()

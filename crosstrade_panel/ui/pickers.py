@@ -211,7 +211,6 @@ class Picker(QComboBox):
         self._filtered = QListView()
         self._filtered.setObjectName("pickerFilter")
         self._filtered.setMinimumWidth(LIST_WIDTH)
-        self._filtered.setSpacing(2)
         self._filtered.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._completer.setPopup(self._filtered)
         self._filtered.installEventFilter(self)
@@ -243,9 +242,18 @@ class Picker(QComboBox):
         if changed and not self._is_typing():
             self.show_committed()
 
+    def name(self, caption: str) -> None:
+        """Tell a screen reader what it is for."""
+        self.setAccessibleName(caption)
+        self._edit.setAccessibleName(caption)
+
     def show_dim(self, colour: QColor) -> None:
         """Colour of headings and greyed choices."""
         self._rows.show_dim(colour)
+
+    def show_sheet(self, sheet: str) -> None:
+        """Style the list of what was typed: a window of its own, which the window's sheet does not reach."""
+        self._filtered.setStyleSheet(sheet)
 
     def show_committed(self) -> None:
         """Drop what was typed or highlighted; show the committed choice."""
@@ -257,9 +265,18 @@ class Picker(QComboBox):
             self._edit.setText(text)
         self._edit.setModified(False)
         self._edit.setCursorPosition(0)
+        self._grey(is_grey=choice is not None and choice.greyed)
         note = choice.note if choice is not None else captions.NOT_IN_LIST if text else ""
         self.setToolTip(plain_tip(f"{text} · {note}" if note else text))
         self._edit.update()
+
+    def _grey(self, *, is_grey: bool) -> None:
+        # Of the box and not of its text: to a stylesheet the two are one.
+        if bool(self.property("greyed")) is not is_grey:
+            self.setProperty("greyed", is_grey)
+            for widget in (self, self._edit):
+                self.style().unpolish(widget)
+                self.style().polish(widget)
 
     def _take_choices(self, choices: tuple[Choice, ...]) -> None:
         typed = self._edit.text() if self._is_typing() else None
@@ -344,6 +361,11 @@ class Picker(QComboBox):
 class PlainCombo(QComboBox):
     """A closed list that the mouse wheel does not change."""
 
+    def name(self, caption: str) -> None:
+        """Tell a screen reader what it is for; beyond Windows the name that it is given is the choice."""
+        self.setAccessibleName(caption)
+        self.setAccessibleDescription(caption)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
 
@@ -373,7 +395,7 @@ class SidePicker(QWidget):
             segment.setObjectName(name)
             segment.setAccessibleName(f"{captions.DIRECTION}: {caption}")
             segment.setCheckable(True)
-            segment.setProperty("segment", True)
+            segment.setProperty("segment", name)
             segment.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             segment.setFixedHeight(28)
             segment.clicked.connect(self._asker(side))

@@ -42,6 +42,7 @@ from crosstrade_panel.ui.view import (
     Look,
     PanelView,
     PracticeView,
+    PreviewView,
     ReverseView,
     StreamView,
     TicketFields,
@@ -57,8 +58,8 @@ _PRESS_FIRST_S = 0.03
 class Supervisor(Protocol):
     """Owns every task that the presenter starts."""
 
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> object:
-        """Run it; whatever goes wrong in it is reported, never lost."""
+    def start(self, name: str, work: Coroutine[Any, Any, None], *, at_once: bool = False) -> object:
+        """Run it, if need be its first step at once; whatever goes wrong in it is reported, never lost."""
 
 
 @dataclass(slots=True)
@@ -131,6 +132,7 @@ class Presenter:
         self.is_masking = False
         self._warned_of: frozenset[str] = frozenset()
         self._shown: PanelView | None = None
+        self._pictured = describe.Picture(None, None, (), None)
         self._is_due = False
         self._token_problem: str | None = None
         self._practice: PracticeView | None = None
@@ -193,7 +195,9 @@ class Presenter:
         for row in () if watch.latest is None else watch.latest.positions:
             if row.instrument is not None and row.instrument not in self._recent:
                 self._recent = [row.instrument, *self._recent][:_MOST_RECENT]
-        self.refresh()
+        # Thousands of rows are made in one turn of the loop and shown in the next: a press may come between.
+        self._preview()
+        asyncio.get_running_loop().call_soon(self.refresh)
 
     def on_press_changed(self, press: Press) -> None:
         """A press has moved on. Looked at in a turn of its own, as a read is."""
@@ -202,6 +206,8 @@ class Presenter:
     def _take_press(self, press: Press) -> None:
         if press.outcome is not None:
             verdict, before = press.outcome.verdict, self._alerted.get(press.id)
+            known = {press.id, *(each.id for each in self._book.presses)}  # the others change no more
+            self._alerted = {key: told for key, told in self._alerted.items() if key in known}
             self._alerted[press.id] = verdict
             # What gets better, and is not good yet, was loud already.
             if verdict.is_loud and (before is None or not before.is_loud or verdict.rank < before.rank):
@@ -348,7 +354,7 @@ class Presenter:
         press = Press(self._new_id(), scope, now, self._clock.now())
         self._book.open(press)
         self._fields = TicketFields()
-        self._supervisor.start(f"flatten {press.id}", self._run(Flatten(desk)(press)))
+        self._supervisor.start(f"flatten {press.id}", self._run(Flatten(desk)(press)), at_once=True)
         self._refresh_behind()
 
     def on_banner_action(self, press_id: str, action: BannerAction) -> None:
@@ -567,7 +573,7 @@ class Presenter:
         flatten = self._flatten_view(now)
         reverse, ticket = self._reverse_view(now)
         needs_token = self.may_take_token
-        problem = texts.TOKEN_REFUSED if desk is not None else self._token_problem or ""
+        problem = texts.as_sentence(texts.TOKEN_REFUSED if desk is not None else self._token_problem or "")
         return PanelView(
             mode=describe.mode_of(scope, picture, is_practice=self._is_practice),
             status=describe.status(
@@ -585,7 +591,7 @@ class Presenter:
             ),
             instrument=self._instrument,
             side=self._side,
-            preview=describe.preview(scope, picture, self.masks.name if self.is_masking else str),
+            preview=self._preview(),
             flatten=flatten,
             reverse=reverse,
             ticket=ticket,
@@ -654,7 +660,12 @@ class Presenter:
         watch = self._desk.watch
         oldest = self._clock.monotonic() - self._pace.orders_fresh_s
         orders = {key: read for key, read in watch.orders_read.items() if read.stamp.sent_at >= oldest}
-        return describe.Picture(watch.latest, watch.age_s(), watch.accounts, watch.failing, orders)
+        now_known = describe.Picture(watch.latest, watch.age_s(), watch.accounts, watch.failing, orders)
+        self._pictured = now_known.after(self._pictured)
+        return self._pictured
+
+    def _preview(self) -> PreviewView:
+        return describe.preview(self.scope, self._picture(), self.masks.name if self.is_masking else str)
 
     def _notes(self, now: float) -> tuple[str, ...]:
         notes = []
@@ -662,6 +673,8 @@ class Presenter:
             notes.append(self._status_notice.text)
         if self._desk is not None and self._desk.record.problem is not None:
             notes.append(texts.journal_off(self._desk.record.problem))
+        if self._account is not None and describe.is_gone(self._account, self._picture().accounts):
+            notes.append(texts.account_gone(self._account))
         return tuple(notes)
 
     def _flatten_view(self, now: float) -> FlattenView:

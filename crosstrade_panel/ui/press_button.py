@@ -144,6 +144,7 @@ class PressButton(QPushButton):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._shows_focus = False
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover, True)
         self.clicked.connect(self._on_assistive_press)
         self.setEnabled(face.look is not Look.DISABLED)
         self._name_face()
@@ -247,6 +248,20 @@ class PressButton(QPushButton):
         """The keys of its chord went up."""
         if self._source is Source.CHORD:
             self.let_go()
+
+    def press_hot_key(self) -> bool:
+        """A key came from outside the window: a click is complete, a hold is not begun; whether it fired.
+
+        Not while another gesture is in progress.
+        """
+        if self._face.gesture is not Gesture.CLICK:
+            self._swallow()
+            return False
+        if self._phase is not Phase.IDLE or not self._begin(Source.CHORD):
+            return False
+        self._complete()
+        self.let_go()
+        return True
 
     def doubt_chord(self) -> None:
         """The letter of its chord went up, or the keyboard repeats it: nothing completes until it is clear.
@@ -476,6 +491,7 @@ class PressButton(QPushButton):
                 is_flashing=self.is_flashing,
                 weight=self._weight,
                 has_focus=self.hasFocus() and self._shows_focus,
+                is_hovered=self.underMouse(),
             ),
             self._theme,
         )

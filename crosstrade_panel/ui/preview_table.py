@@ -5,7 +5,17 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import nlargest
 
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from crosstrade_panel.ui import captions
@@ -22,23 +32,30 @@ _MEASURED = 12
 _BADGED_SIZES = ((11, 10), (11, 9), (11, 8), (10, 8), (9, 8))
 """Of an instrument and its badge, in pixels."""
 _ORDER_SIZES = (11, 10, 9)
+_NO_PRICE = "–"
+_CHIP_HEIGHT = 15
 _PAD = 3
 _STEP = 6
 """Columns that make room for a badge change their width in steps, not with every digit."""
 
 
-def preview_lines(rows: Sequence[PositionRow], orders: Sequence[OrderRow]) -> Lines:
+def preview_lines(
+    rows: Sequence[PositionRow], orders: Sequence[OrderRow], before: Sequence[object] = ()
+) -> Lines:
     """Positions first, then orders, each in the order given.
 
     What makes a row the same row as before: its pair, whether it is an order, and which one of its pair.
+    `before`: the keys of the lines before; where these are the same, they are the very same.
     """
     every: tuple[PositionRow | OrderRow, ...] = (*rows, *orders)
     seen: dict[tuple[bool, object], int] = {}
-    keys: list[object] = []
-    for row in every:
-        kind = (isinstance(row, OrderRow), row.key)
-        seen[kind] = number = seen.get(kind, 0) + 1
-        keys.append((kind, number))
+    made: list[object] = []
+    for is_order, some in ((False, rows), (True, orders)):
+        for row in some:
+            kind = (is_order, row.key)
+            seen[kind] = number = seen.get(kind, 0) + 1
+            made.append((kind, number))
+    keys = before if made == [*before] else made
 
     def make(number: int) -> Line:
         row = every[number]
@@ -75,6 +92,11 @@ def _tip(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def _order_words(what: str, price: str) -> str:
+    """What an order does and where it rests; one at the market rests nowhere."""
+    return what if price == _NO_PRICE else _tip(what, price)
+
+
 def _longest(texts: Iterable[str]) -> str:
     return max(texts, key=len, default="")
 
@@ -100,7 +122,9 @@ class PreviewTable(LineTable):
         self._pressed_key: object = None
         self._longest_order = ("", "", "")
         self._order_count = 0
+        self._hint = ""
         self._accounts: set[str] = set()
+        self._shown_rows: tuple[Sequence[PositionRow], Sequence[OrderRow]] = (), ()
         self._delegate = PreviewDelegate(self)
         self.setItemDelegate(self._delegate)
         self.setSelectionMode(LineTable.SelectionMode.SingleSelection)
@@ -108,13 +132,16 @@ class PreviewTable(LineTable):
 
     def show_rows(self, rows: Sequence[PositionRow], orders: Sequence[OrderRow] = ()) -> None:
         """Show positions and orders; a row at another place than before, or a new one, has moved."""
-        lines = preview_lines(rows, orders)
+        if rows is self._shown_rows[0] and orders is self._shown_rows[1]:
+            return
+        self._shown_rows = rows, orders
+        lines = preview_lines(rows, orders, self.line_model.lines.keys)
         self._note_moves(self.line_model.lines.keys, lines.keys)
         self._order_count = len(orders)
         self._accounts = {row.account for row in rows} | {row.account for row in orders}
         self._longest_order = (
             _longest(row.instrument for row in orders),
-            _longest(_tip(row.what, row.price) for row in orders),
+            _longest(_order_words(row.what, row.price) for row in orders),
             _longest(row.state for row in orders),
         )
         wished = self._wished_weights(rows)
@@ -123,6 +150,20 @@ class PreviewTable(LineTable):
         self.show_lines(lines)
         if not is_same_width:
             self._share_width()
+
+    def show_hint(self, hint: str) -> None:
+        """Say something in the place of rows; seen only where there are none."""
+        if hint != self._hint:
+            self._hint = hint
+            self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._hint and not len(self.line_model.lines):
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(self._delegate.theme.dim))
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self._hint)
+            painter.end()
 
     def is_order(self, row: int) -> bool:
         """Whether a row is a working order."""
@@ -183,7 +224,7 @@ class PreviewTable(LineTable):
         every = super().columns_for(width)
         if width >= sum(self.weights):
             return every
-        if len(self._accounts) == 1 and width >= _WEIGHTS[_INSTRUMENT] + sum(self.weights[_WHAT:]):
+        if len(self._accounts) <= 1 and width >= _WEIGHTS[_INSTRUMENT] + sum(self.weights[_WHAT:]):
             return every[_INSTRUMENT:]
         return (*every[:_PRICE], _STATE)
 
@@ -262,7 +303,7 @@ class PreviewDelegate(QStyledItemDelegate):
         painter.setPen(QColor(self.theme.selected_text if self._is_selected(made) else self.theme.text))
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QRectF(area.adjusted(_PAD, 0, 0, 0)), middle | Qt.AlignmentFlag.AlignLeft, shown)
-        chip = QRectF(left, area.top() + 2.5, chip_width, area.height() - 5)
+        chip = QRectF(left, area.center().y() - _CHIP_HEIGHT / 2 + 0.5, chip_width, _CHIP_HEIGHT)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(QColor(self.theme.doubt_surface))
         painter.setPen(QPen(QColor(self.theme.doubt), 1))
@@ -286,7 +327,7 @@ class PreviewDelegate(QStyledItemDelegate):
         text = line.cells[_INSTRUMENT].text if index.column() == _INSTRUMENT else ""
         made = self._paint_cell(painter, option, index, text)
         area: QRect = made.rect
-        words, state = _tip(line.cells[_WHAT].text, line.cells[_PRICE].text), line.cells[_STATE].text
+        words, state = _order_words(line.cells[_WHAT].text, line.cells[_PRICE].text), line.cells[_STATE].text
         left, used = self._place_orders(made.font)
         metrics = QFontMetricsF(used)
         right = self._table.columnViewportPosition(_STATE) + self._table.columnWidth(_STATE) - _PAD

@@ -77,12 +77,26 @@ class SettingsForm(QWidget):
         self._heading(captions.HOLDING)
         self._edit("hold_wide_s", captions.HOLD_WIDE, "")
         self._edit("hold_narrow_s", captions.HOLD_NARROW, "")
+        self._add_hot_key()
+
+    def _add_hot_key(self) -> None:
+        """In a part of its own: shown where the system has such a key."""
+        column, self._column = self._column, QVBoxLayout()
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(3)
+        self._combo("hot_key", captions.HOT_KEY, [(text, key) for key, text in captions.HOT_KEYS.items()])
+        self._hot_key = QWidget()
+        self._hot_key.setObjectName("hotKeyPart")
+        self._hot_key.setLayout(self._column)
+        self._hot_key.hide()
+        self._column = column
+        column.addWidget(self._hot_key)
 
     def _add_nicknames(self) -> None:
         self._heading(captions.NICKNAMES)
         self._account = PlainCombo()
         self._account.setObjectName("nicknameAccount")
-        self._account.setAccessibleName(captions.NICKNAME_ACCOUNT)
+        self._account.name(captions.NICKNAME_ACCOUNT)
         self._account.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._account.activated.connect(self._on_account)
         self._nickname = QLineEdit()
@@ -213,7 +227,7 @@ class SettingsForm(QWidget):
         self._label(caption)
         combo = PlainCombo()
         combo.setObjectName(f"setting_{name}")
-        combo.setAccessibleName(caption)
+        combo.name(caption)
         for text, value in choices:
             combo.addItem(text, value)
         combo.activated.connect(lambda _row: self.setting_changed.emit(name, combo.currentData()))
@@ -243,6 +257,7 @@ class SettingsForm(QWidget):
             row = combo.findData(view.values.get(name))
             if row >= 0 and row != combo.currentIndex():
                 combo.setCurrentIndex(row)
+        self._hot_key.setVisible("hot_key" in view.values)
         for name, edit in (*self._edits.items(), ("base_url", self._address)):
             is_new = view.values.get(name) != old.values.get(name)
             if is_new or not (edit.isModified() or edit.hasFocus()):

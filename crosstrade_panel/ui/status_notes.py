@@ -1,13 +1,24 @@
 """What the status line has no room for: notes, the state of the stream, the drill that is armed."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from crosstrade_panel.ui import captions
-from crosstrade_panel.ui.fit import FitLabel, WrapLabel, plain_tip, sized
+from crosstrade_panel.ui.fit import FitLabel, WrapLabel, plain_tip
 from crosstrade_panel.ui.theme import SYMBOLS
 from crosstrade_panel.ui.view import StatusView, StreamView, Tone
+
+_WRAPPED_BUDGET = 42
+"""Width of the budget in two lines, in pixels."""
 
 
 class StatusNotes(QWidget):
@@ -66,6 +77,49 @@ class StatusNotes(QWidget):
         self.stream_reconnect_requested.emit()
 
 
+class StatusRow(QWidget):
+    """The link as wide as its words, the budget at the other end; where both are too long, both wrap."""
+
+    SPACING = 4
+    HEIGHT = 24
+
+    def __init__(
+        self, link: FitLabel, budget: FitLabel, ends: tuple[QWidget, ...], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._link = link
+        self._budget = budget
+        self._ends = ends
+        self.setFixedHeight(self.HEIGHT)
+        self._pill = QFrame()
+        self._pill.setObjectName("linkPill")
+        inside = QHBoxLayout(self._pill)
+        inside.setContentsMargins(8, 0, 8, 0)
+        inside.addWidget(link)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(self.SPACING)
+        row.addWidget(self._pill)
+        row.addStretch(1)
+        for widget in (budget, *ends):
+            row.addWidget(widget)
+
+    def share(self) -> None:
+        """Share the row anew: after other words, or at another width."""
+        taken = sum(max(each.sizeHint().width(), each.minimumWidth()) + self.SPACING for each in self._ends)
+        room = self.width() - taken - 2 * self.SPACING
+        link, budget = self._link.wished_width + 16, self._budget.wished_width
+        if link + budget > room:
+            budget = min(budget, _WRAPPED_BUDGET)
+            link = min(link, room - budget)
+        self._budget.set_width(max(budget, 1))
+        self._pill.setFixedWidth(max(link, 20))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.share()
+
+
 class DrillChip(FitLabel):
     """The drill that is armed, in the colours of the practice badge; its tooltip has all of its title."""
 
@@ -94,7 +148,7 @@ class DrillChip(FitLabel):
     @property
     def wished_width(self) -> int:
         """The width of its words at their largest, in pixels."""
-        return QFontMetrics(sized(self.font(), 10)).horizontalAdvance(self.text()) + 14
+        return super().wished_width + 12
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -30,8 +30,9 @@ from crosstrade_panel.ui.lines import Cell, Line, Lines
 from crosstrade_panel.ui.theme import DARK, Theme
 from crosstrade_panel.ui.view import ClosedRow
 
-ROW_HEIGHT = 19
-HEADER_HEIGHT = 20
+ROW_HEIGHT = 24
+"""A row is something to click: as high as the least target is to be."""
+HEADER_HEIGHT = 24
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -277,7 +278,9 @@ class LineTable(QTableView):
             return
         least, most = self._height_rows
         rows = min(max(len(self._model.lines), least), most)
-        is_wider = bool(self._model.lines) and sum(self.weights) > self.viewport().width()
+        width = self.viewport().width()
+        shown = sum(self.weights[column] for column in self.columns_for(width))
+        is_wider = bool(self._model.lines) and shown > width
         policy = Qt.ScrollBarPolicy
         self.setHorizontalScrollBarPolicy(policy.ScrollBarAsNeeded if is_wider else policy.ScrollBarAlwaysOff)
         self.setFixedHeight(HEADER_HEIGHT + rows * ROW_HEIGHT + 3 + (9 if is_wider else 0))

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 
-import crosstrade_panel
+from crosstrade_panel import icon_files
 from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.ui.view import Tone
 
@@ -317,14 +316,7 @@ def resolve(choice: str) -> Theme:
     return LIGHT if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light else DARK
 
 
-def icon_path(name: str) -> Path:
-    """Where an icon lies: inside the package once installed, beside it in a checkout."""
-    inside = Path(crosstrade_panel.__file__).parent
-    for folder in (inside / "resources", inside.parent / "resources"):
-        path = folder / "icons" / name
-        if path.is_file():
-            return path
-    return inside / "resources" / "icons" / name
+icon_path = icon_files.icon_path
 
 
 def palette(theme: Theme) -> QPalette:
@@ -374,6 +366,7 @@ QLineEdit, QComboBox {{
 QLineEdit {{ placeholder-text-color: {dim}; }}
 QLineEdit:focus, QComboBox:focus {{ border: 2px solid {accent}; padding: 2px 5px; }}
 QComboBox QLineEdit, QComboBox QLineEdit:focus {{ border: none; padding: 0; background: transparent; }}
+QComboBox[greyed="true"] {{ color: {dim}; font-style: italic; }}
 QComboBox::drop-down {{ width: 18px; border: none; }}
 QComboBox::down-arrow {{ image: url("{chevron}"); width: 9px; height: 9px; }}
 QAbstractItemView {{
@@ -384,7 +377,7 @@ QTableView {{ font-size: 11px; }}
 QTableView:focus {{ border: 2px solid {accent}; }}
 QTableView::item {{ padding: 0; border: none; }}
 QHeaderView {{ background: {raised}; border: none; border-radius: 0; }}
-QComboBox QAbstractItemView::item, QListView#pickerFilter::item {{ min-height: 21px; padding: 0 4px; }}
+QComboBox QAbstractItemView::item, QListView#pickerFilter::item {{ min-height: 24px; padding: 0 4px; }}
 QHeaderView::section {{
     background: {raised}; color: {dim}; border: none; border-bottom: 1px solid {line};
     padding: 1px 3px; font-size: 11px;
@@ -393,25 +386,30 @@ QTableView QTableCornerButton::section {{ background: {raised}; border: none; }}
 QPushButton, QToolButton {{
     background: {raised}; border: 1px solid {line}; border-radius: 5px; padding: 4px 8px;
 }}
-QPushButton:hover, QToolButton:hover {{ border-color: {dim}; }}
+QPushButton:hover, QToolButton:hover, QLineEdit:hover, QComboBox:hover {{ border-color: {dim}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {selected}; color: {selected_text}; }}
 QPushButton:focus, QToolButton:focus {{ border: 2px solid {accent}; padding: 3px 7px; }}
 QPushButton:checked {{ background: {selected}; color: {selected_text}; font-weight: bold; }}
-QPushButton[segment="true"] {{ border-radius: 0; padding: 4px 2px; }}
-QPushButton[segment="true"]:checked {{ border: 2px solid {accent}; }}
-QPushButton[segment="true"]:focus {{ border: 2px dashed {accent}; }}
-QPushButton[segment="true"]:checked:focus {{ border: 2px dashed {text}; }}
+QPushButton[segment] {{ border-radius: 0; padding: 4px 2px; }}
+QPushButton[segment="sideAny"] {{ border-top-left-radius: 6px; border-bottom-left-radius: 6px;
+    border-right-width: 0; }}
+QPushButton[segment="sideShort"] {{ border-top-right-radius: 6px; border-bottom-right-radius: 6px;
+    border-left-width: 0; }}
+QPushButton[segment]:checked {{ border: 2px solid {accent}; }}
+QPushButton[segment]:focus {{ border: 2px dashed {accent}; }}
+QPushButton[segment]:checked:focus {{ border: 2px dashed {text}; }}
 QPushButton[quiet="true"], QToolButton[quiet="true"] {{
-    background: transparent; border: 1px solid transparent; padding: 2px; color: {dim}; text-align: left;
-    font-size: 11px;
+    background: transparent; border: 1px solid transparent; border-radius: 5px; padding: 2px; color: {dim};
+    text-align: left; font-size: 11px;
 }}
+QPushButton[quiet="true"] {{ min-height: 18px; }}
 QPushButton[quiet="true"]:checked {{ background: transparent; color: {text}; font-weight: normal; }}
 QPushButton[quiet="true"]:hover, QToolButton[quiet="true"]:hover {{ color: {text}; }}
 QPushButton[quiet="true"]:focus, QToolButton[quiet="true"]:focus {{ border: 1px solid {accent}; }}
 QToolButton[quiet="true"]:checked {{ color: {text}; background: {raised}; border: 1px solid {line}; }}
 QToolButton[quiet="true"]:checked:focus {{ border: 1px solid {accent}; }}
 QPushButton[urgent="true"] {{ color: {doubt}; font-weight: bold; }}
-QCheckBox {{ spacing: 6px; padding: 2px; border: 1px solid transparent; }}
+QCheckBox {{ spacing: 6px; padding: 2px; border: 1px solid transparent; min-height: 20px; }}
 QCheckBox:focus {{ border: 1px solid {accent}; border-radius: 4px; }}
 QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {dim}; border-radius: 3px;
     background: {raised}; }}
@@ -423,14 +421,15 @@ QPushButton#leavesButton {{
 QPushButton#leavesButton:focus {{ border: 2px solid {accent}; padding: 0 3px; }}
 QPushButton[link="true"] {{
     background: transparent; color: {accent}; border: 1px solid transparent; padding: 1px 3px;
-    font-size: 11px; text-decoration: underline; text-align: left;
+    font-size: 11px; text-decoration: underline; text-align: left; min-height: 20px;
 }}
 QPushButton[link="true"]:hover {{ color: {text}; }}
 QPushButton[link="true"]:focus {{ border: 1px solid {accent}; padding: 1px 3px; }}
 QTabWidget::pane {{ border: none; border-top: 1px solid {line}; }}
 QTabBar {{ background: transparent; }}
-QTabBar::tab {{ background: transparent; color: {dim}; padding: 4px 10px; border: none;
+QTabBar::tab {{ background: transparent; color: {dim}; padding: 5px 10px; border: none;
     border-bottom: 2px solid transparent; }}
+QTabBar::tab:hover {{ color: {text}; }}
 QTabBar::tab:selected {{ color: {text}; border-bottom: 2px solid {accent}; }}
 QTabBar::tab:focus {{ border: 1px solid {accent}; border-bottom: 2px solid {accent}; }}
 QScrollArea, QScrollArea > QWidget > QWidget#lowerPart {{ background: transparent; border: none; }}
@@ -457,7 +456,8 @@ QFrame#firstRunCard, QFrame#ticketForm, QFrame#fallbackCard {{
     background: {surface}; border: 1px solid {line}; border-radius: 6px;
 }}
 QMenu {{ background: {raised}; border: 1px solid {line}; }}
-QMenu::item {{ padding: 4px 18px 4px 22px; }}
+QMenu::item {{ padding: 5px 18px 5px 22px; }}
+QMenu::separator {{ height: 1px; background: {line}; margin: 3px 6px; }}
 QMenu::item:selected {{ background: {selected}; color: {selected_text}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; }}
 """

@@ -141,6 +141,8 @@ class PreviewView:
     orders: tuple[OrderRow, ...] = ()
     leaves: str = ""
     is_stale: bool = False
+    hint: str = ""
+    """What stands in the place of rows where there are none."""
 
 
 class ActionKind(Enum):

@@ -282,8 +282,35 @@ def test_a_diagnosis_that_breaks_says_so(
     assert (done.code, done.out) == (5, "an error in this program; its log has the details\n")
 
 
+def test_a_diagnosis_names_the_parts_that_packaging_may_lose(
+    process: "Run", home: Path, server: ContractServer
+) -> None:
+    done = process("--diagnose", "--base-url", server.base_url)
+    lines = dict(line.partition(": ")[::2] for line in done.out.splitlines())
+    assert int(lines["trusted roots"].partition(",")[0]) > 50
+    assert lines["keyring"] == "none: this system has no keyring that keeps secrets"
+    assert int(lines["icons"].partition(" ")[0]) > 5
+    assert "iconengines/qsvgicon" in lines["Qt plugins"]
+    assert "platforms/qoffscreen" in lines["Qt plugins"]
+
+
+def test_a_diagnosis_names_the_parts_that_are_not_there(
+    run: "Run", monkeypatch: pytest.MonkeyPatch, server: ContractServer
+) -> None:
+    def fail() -> None:
+        raise FileNotFoundError("cacert.pem")
+
+    named = type("Named", (), {"problem": None, "backend_name": lambda _: "Vault of a test"})
+    monkeypatch.setattr(cli_diagnosis, "default_tls", fail)
+    monkeypatch.setattr(cli_diagnosis, "find_spec", lambda _: None)
+    monkeypatch.setattr(cli_diagnosis, "KeyringStore", named)
+    done = run("--diagnose", "--base-url", server.base_url)
+    assert "trusted roots: none: cacert.pem\nkeyring: Vault of a test\n" in done.out
+    assert "Qt plugins: none\n" in done.out
+
+
 def test_a_library_that_is_not_installed_is_named(run: "Run", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_diagnosis, "_LIBRARIES", ("no-such-library",))
+    monkeypatch.setattr(cli_diagnosis, "LIBRARIES", ("no-such-library",))
     assert "no-such-library not installed" in run("--diagnose").out
 
 

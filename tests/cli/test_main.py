@@ -138,18 +138,24 @@ def test_without_a_display_it_says_so_and_offers_the_command_line(process: "Run"
         ("linux", {"QT_QPA_PLATFORM": "offscreen"}),
         ("win32", {}),
         ("darwin", {}),
-        ("linux", {"DISPLAY": "/private/tmp/launch/org.xquartz:0"}),
+        pytest.param(
+            "linux",
+            {"DISPLAY": "/private/tmp/launch/org.xquartz:0"},
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no library of X there"),
+        ),
     ],
 )
 def test_where_a_screen_is_taken_for_granted(platform: str, environ: dict[str, str]) -> None:
     assert main._screen_problem(environ, platform) is None
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no sockets with a path there")
 @pytest.mark.parametrize("environ", [{}, {"DISPLAY": ""}, {"WAYLAND_DISPLAY": "nobody-there"}])
 def test_without_any_display_it_is_said(environ: dict[str, str]) -> None:
     assert "there is no display" in str(main._screen_problem(environ, "linux"))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there a screen is taken for granted")
 def test_a_display_where_nothing_answers_is_named_and_qt_does_not_abort(process: "Run") -> None:
     done = process("--practice", **{**NO_SCREEN, "DISPLAY": ":4711"})
     assert (done.code, done.out) == (1, "")
@@ -179,6 +185,7 @@ def test_a_library_can_be_loaded_or_not() -> None:
     assert not main._can_load("libnobody-has-this.so.0")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there a screen is taken for granted")
 def test_the_examples_can_be_typed_as_the_trader_started_it(process: "Run") -> None:
     done = process("--practice", **NO_SCREEN, CROSSTRADE_PANEL_COMMAND="python3 packaging/bootstrap.py run")
     assert "python3 packaging/bootstrap.py run status --practice" in done.err

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from typing import Any, Self
 
 import httpcore
@@ -10,9 +11,11 @@ import pytest
 
 from crosstrade_panel.crosstrade import pipe as pipe_module
 from crosstrade_panel.crosstrade.address import parse_base_url
-from crosstrade_panel.crosstrade.pipe import Dial, Pipe, connect_socket, default_tls, notice_dead_peer
+from crosstrade_panel.crosstrade.pipe import Dial, Pipe, connect_socket, notice_dead_peer
+from crosstrade_panel.crosstrade.tls import default_tls
 from tests import contract_server as cs
 from tests.crosstrade.gateways import until
+from tests.wine import IS_WINE, sees_resets
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +84,7 @@ async def test_bytes_pass_both_ways_and_the_end_is_told() -> None:
         pipe.reset()
 
 
+@sees_resets
 async def test_a_reset_by_the_peer_is_an_error_of_reading() -> None:
     async with Peer() as peer:
         pipe, _, writer, lost = await peer.connect()
@@ -154,6 +158,7 @@ async def test_writing_waits_while_the_peer_does_not_read() -> None:
         writer.close()
 
 
+@sees_resets
 async def test_an_idle_close_is_a_fin_and_one_in_mid_exchange_a_reset() -> None:
     async with Peer() as peer:
         pipe, reader, writer, _ = await peer.connect()
@@ -177,8 +182,18 @@ async def test_unsent_bytes_die_with_a_reset() -> None:
         pipe.reset()
         await writing
         _reading(writer).resume_reading()
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(asyncio.IncompleteReadError if IS_WINE else ConnectionResetError):
             await reader.readexactly(20_000_000)
+        writer.close()
+
+
+async def test_where_a_transport_says_goodbye_first_the_socket_is_closed_before_it_can() -> None:
+    async with Peer() as peer:
+        pipe, reader, writer, _ = await peer.connect()
+        pipe_module.reset(pipe.sock, pipe._connected, "win32")
+        assert pipe.sock.fileno() == -1
+        with suppress(ConnectionResetError) if IS_WINE else pytest.raises(ConnectionResetError):
+            assert await reader.read(1) == b""
         writer.close()
 
 
@@ -318,3 +333,53 @@ def test_the_default_context_checks_certificates_and_names() -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.cert_store_stats()["x509_ca"] > 50
+
+
+async def test_what_is_held_leaves_in_one_piece_when_it_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Peer() as peer:
+        pipe, reader, writer, _ = await peer.connect()
+        written: list[bytes] = []
+        monkeypatch.setattr(pipe, "_transport", Noting(pipe._connected, written))
+        pipe.hold()
+        await pipe.write(b"head, ")
+        await pipe.write(b"body")
+        await pipe.write(b"")
+        assert written == []
+        await pipe.let_go()
+        assert written == [b"head, body"]
+        assert await reader.readexactly(10) == b"head, body"
+        await pipe.write(b"more")
+        assert written == [b"head, body", b"more"]
+        pipe.hold()
+        await pipe.let_go()
+        assert len(written) == 2
+        await pipe.aclose()
+        writer.close()
+
+
+async def test_what_is_held_dies_with_a_reset() -> None:
+    async with Peer() as peer:
+        pipe, reader, _, _ = await peer.connect()
+        pipe.hold()
+        await pipe.write(b"never to be seen")
+        pipe.reset()
+        with pytest.raises(httpcore.WriteError):
+            await pipe.let_go()
+        with pytest.raises(ConnectionResetError):
+            await reader.readexactly(1)
+        await pipe.aclose()
+
+
+class Noting:
+    """A transport whose writes are written down."""
+
+    def __init__(self, transport: asyncio.Transport, written: list[bytes]) -> None:
+        self._transport = transport
+        self._written = written
+
+    def write(self, data: bytes) -> None:
+        self._written.append(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

@@ -27,6 +27,7 @@ from crosstrade_panel.trading.ports import (
 from tests import contract_server as cs
 from tests.contract_server import ContractServer
 from tests.crosstrade.gateways import QUICK, gateway_to, raw_server, strict_tls, until
+from tests.wine import sees_resets
 
 pytestmark = pytest.mark.anyio
 
@@ -117,6 +118,7 @@ async def test_a_press_that_left_ends_as_the_contract_says(
         assert len(server.presses) == 1
 
 
+@sees_resets
 @pytest.mark.parametrize("behaviour", [pytest.param(row[1], id=row[0]) for row in NEVER_ENDING])
 async def test_a_press_that_gets_no_whole_answer_is_given_up_by_reset(behaviour: cs.Behaviour) -> None:
     with ContractServer() as server:

@@ -18,6 +18,7 @@ from crosstrade_panel.trading.ports import NotSentError, ReadFailedError, Unknow
 from tests import contract_server as cs
 from tests.contract_server import ContractServer
 from tests.crosstrade.gateways import QUICK, gateway_to, raw_server, strict_tls, until
+from tests.wine import sees_resets
 
 pytestmark = pytest.mark.anyio
 
@@ -122,6 +123,7 @@ async def test_a_link_that_closes_after_its_answer_is_not_reset() -> None:
         assert ends == [b""]
 
 
+@sees_resets
 async def test_giving_up_is_a_reset_to_the_peer() -> None:
     ends: list[bytes | Exception] = []
 
@@ -187,6 +189,7 @@ async def test_slow_answers_leave_at_most_three_idle_links() -> None:
         assert server.connections == 4
 
 
+@sees_resets
 async def test_a_press_without_an_idle_link_takes_a_reads_place() -> None:
     with ContractServer() as server:
         server.rule("read", cs.Hang(), skip=2)
@@ -344,6 +347,7 @@ async def test_renewing_lets_a_press_under_way_be() -> None:
         assert server.reads[-1].connection in {3, 4}
 
 
+@sees_resets
 async def test_renewing_gives_up_reads_that_would_wait_for_their_deadline() -> None:
     with ContractServer() as server:
         server.rule("read", cs.Hang(), skip=2, times=2)

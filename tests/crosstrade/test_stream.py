@@ -45,6 +45,7 @@ from tests.crosstrade.streams import (
 )
 from tests.crosstrade.streams import asked as asked_by
 from tests.fakes import LoopClock, VirtualTimeLoop
+from tests.wine import sees_resets
 
 pytestmark = pytest.mark.anyio
 
@@ -393,6 +394,7 @@ async def test_ten_violations_close_it_with_1008_and_the_longest_wait() -> None:
 # -- death
 
 
+@sees_resets
 async def test_a_black_hole_is_noticed_within_a_ping_and_its_deadline(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

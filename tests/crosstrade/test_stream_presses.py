@@ -46,6 +46,7 @@ from tests.crosstrade.streams import (
     stream_to,
     tell,
 )
+from tests.wine import sees_resets
 
 pytestmark = pytest.mark.anyio
 
@@ -554,6 +555,7 @@ async def test_a_late_answer_met_by_its_owner_letting_go_is_dropped() -> None:
         assert error.value.late.cancelled()
 
 
+@sees_resets
 async def test_after_the_deadline_an_undelivered_frame_dies_with_its_connection() -> None:
     ends: list[bytes | Exception] = []
 

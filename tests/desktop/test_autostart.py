@@ -114,3 +114,13 @@ def test_the_command_is_the_one_beside_the_program_or_python_with_the_package(tm
     assert command_of(str(tmp_path / "crosstrade-panel")) == (beside,)
     portable = command_of(str(tmp_path / "crosstrade-panel"), "/media/stick/my panel")
     assert portable == ("env", "CROSSTRADE_PANEL_HOME=/media/stick/my panel", beside)
+
+
+def test_a_frozen_program_is_started_by_its_command_without_a_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "crosstrade-panel"))
+    assert command_of("whatever") == (str(tmp_path / "crosstrade-panel"),)
+    (tmp_path / "crosstrade-panel-gui").touch()
+    assert command_of("whatever") == (str(tmp_path / "crosstrade-panel-gui"),)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -24,20 +25,24 @@ pytestmark = pytest.mark.skipif(
 def display(tmp_path: Path) -> Iterator[str]:
     """An X server of our own, with a window manager on it."""
     read, write = os.pipe()
-    arguments = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1200x24", "-nolisten", "tcp"]
-    with subprocess.Popen(arguments, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+    # Without -noreset it begins anew when its last client leaves, and loses a window manager that comes then.
+    arguments = ["Xvfb", "-displayfd", str(write), "-noreset", "-screen", "0", "1600x1200x24"]
+    with ExitStack() as stack:
+        server = stack.enter_context(subprocess.Popen(arguments, pass_fds=[write], stderr=subprocess.DEVNULL))
+        stack.callback(server.terminate)
         os.close(write)
         with os.fdopen(read) as told:
             display = f":{int(told.readline())}"
-        with subprocess.Popen(
-            ["openbox", "--sm-disable"],  # noqa: S607 - wherever it is
-            env={**os.environ, "DISPLAY": display, "HOME": str(tmp_path)},
-            stderr=subprocess.DEVNULL,
-        ) as manager:
-            until(lambda: "window id" in ask(display, "xprop", "-root", "_NET_SUPPORTING_WM_CHECK"))
-            yield display
-            manager.terminate()
-        server.terminate()
+        manager = stack.enter_context(
+            subprocess.Popen(
+                ["openbox", "--sm-disable"],  # noqa: S607 - wherever it is
+                env={**os.environ, "DISPLAY": display, "HOME": str(tmp_path)},
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        stack.callback(manager.terminate)
+        until(lambda: "window id" in ask(display, "xprop", "-root", "_NET_SUPPORTING_WM_CHECK"))
+        yield display
 
 
 def ask(display: str, *command: str) -> str:

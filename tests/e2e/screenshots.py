@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QTabWidget, QWidget
 from crosstrade_panel.runtime import run
 from tests.e2e.panel import Panel, running, until
 
-_TALL = 880
+_TALL = 960
 """So that the closed positions are in the picture, too."""
 
 
@@ -38,7 +38,7 @@ async def _settle() -> None:
     await asyncio.sleep(0.3)
 
 
-async def _save(panel: Panel, folder: Path, name: str, height: int = 740) -> None:
+async def _save(panel: Panel, folder: Path, name: str, height: int = 756) -> None:
     panel.window.resize(panel.window.width(), height)
     if (focused := QApplication.focusWidget()) is not None:
         focused.clearFocus()  # a ring that the last click left distracts
@@ -60,7 +60,7 @@ async def _dark(app: QApplication, folder: Path) -> None:
         await _save(panel, folder, "flat", _TALL)
         panel.find("resultTabs", QTabWidget).setCurrentIndex(1)
         await until(lambda: panel.rows("journalView"), "the journal")
-        await _save(panel, folder, "journal")
+        await _save(panel, folder, "journal", _TALL)
     async with running(app, practice=True) as panel:
         panel.window.apply_theme("dark")
         await panel.is_read()
@@ -68,7 +68,7 @@ async def _dark(app: QApplication, folder: Path) -> None:
         await _save(panel, folder, "before-reverse")
         await panel.hold(panel.reverse)
         await panel.says("REVERSED ")
-        await _save(panel, folder, "reversed", 800)
+        await _save(panel, folder, "reversed", 820)
 
 
 async def _light(app: QApplication, folder: Path) -> None:

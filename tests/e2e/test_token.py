@@ -4,11 +4,13 @@ import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
-from crosstrade_panel import cli_texts, texts
+from crosstrade_panel import app, cli_texts, texts
+from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.storage import credentials
 from crosstrade_panel.storage.log import end_log, start_log
 from crosstrade_panel.storage.paths import find_paths
@@ -65,7 +67,9 @@ async def test_practice_that_does_not_start_says_so_and_can_be_chosen_again(
         await until(card.isVisible, "the card of the first run")
         panel.press_button("practiceButton")
         problem = panel.find("tokenProblem", QLabel)
-        await until(lambda: problem.text() == cli_texts.no_practice("no port is free"), "why not")
+        await until(
+            lambda: problem.text() == texts.as_sentence(cli_texts.no_practice("no port is free")), "why not"
+        )
         assert panel.badge == "LIVE"
         monkeypatch.setattr(PracticeExchange, "start", original)
         panel.press_button("practiceButton")
@@ -86,7 +90,9 @@ async def test_a_token_that_the_keyring_does_not_keep_serves_this_session_and_is
         try:
             await until(panel.find("firstRunCard", QWidget).isVisible, "the card of the first run")
             panel.type_token("two words")
-            assert panel.find("tokenProblem", QLabel).text() == texts.wrong_entry("space_inside")
+            assert panel.find("tokenProblem", QLabel).text() == texts.as_sentence(
+                texts.wrong_entry("space_inside")
+            )
             panel.type_token(server.token)
             await panel.is_read()
             notes = panel.find("statusNotes", QLabel)
@@ -120,6 +126,40 @@ async def test_a_refused_token_can_be_entered_again(qapp: QApplication, server: 
         panel.type_token(server.token)
         await panel.is_read()
         await until(lambda: not card.isVisible(), "the card, gone")
+
+
+async def test_the_keyring_keeps_a_token_only_once_a_read_with_it_was_answered(
+    qapp: QApplication, server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        credentials.KeyringStore, "save", lambda _store, origin, token: kept.append((origin, token))
+    )
+    monkeypatch.setattr(app, "_TEST_AGAIN_S", 0.05)
+    tested: list[Reason | None] = []
+    test_token = app.Program._test_token
+
+    async def test(program: app.Program, *asked: Any) -> Reason | None:
+        # The first test finds no server; the others ask the real one.
+        found = await test_token(program, *asked) if tested else Reason(Cause.CONNECT_FAILED)
+        tested.append(found)
+        return found
+
+    monkeypatch.setattr(app.Program, "_test_token", test)
+    async with running(qapp, base_url=server.base_url) as panel:
+        await until(panel.find("firstRunCard", QWidget).isVisible, "the card of the first run")
+        panel.type_token("mistyped")
+        problem = panel.find("tokenProblem", QLabel)
+        await until(lambda: problem.text() == texts.as_sentence(texts.TOKEN_REFUSED), "the token, refused")
+        await until(lambda: len(tested) == 2, "the second test")
+        assert tested[1] is not None
+        assert tested[1].cause is Cause.TOKEN_REFUSED
+        tested.clear()
+        panel.type_token(server.token)
+        await panel.is_read()
+        await until(lambda: kept, "a token that is kept")
+        assert len(tested) == 2
+        assert [token for _, token in kept] == [server.token]
 
 
 async def test_the_account_is_restored_at_the_next_start_and_nothing_else(

@@ -434,6 +434,29 @@ def test_root_gets_what_is_missing_and_only_that(
 
 
 @posix_only
+def test_only_the_tests_ask_for_a_display_of_their_own(
+    tools: FakeTools, own: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = FakeDebian(DEBIAN_LISTING)
+    system.put_on(monkeypatch, user=0)
+    prepare(own)
+    assert system.asked == []
+    prepare(own, tests=True)
+    assert system.asked == [list(debian.DISPLAY)]
+    prepare(own, tests=True)
+    assert len(system.asked) == 1
+
+
+def test_a_longer_list_of_the_tests_is_asked_for_where_an_older_one_was_installed(
+    tools: FakeTools, own: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(own, tests=True)
+    monkeypatch.setattr(debian, "DISPLAY", (*debian.DISPLAY, "another"))
+    assert own.is_ready(tests=False)
+    assert not own.is_ready(tests=True)
+
+
+@posix_only
 def test_a_failing_apt_get_is_a_sentence_with_its_last_lines(
     tools: FakeTools, own: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,5 +168,5 @@ def test_ci_only_calls_the_test_command() -> None:
     assert lines[-1] == 'exec python3 packaging/bootstrap.py test "$@"'
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
     assert "packaging/bootstrap.py test" in workflow
-    for name in [*debian.OFFSCREEN, *debian.SCREEN]:
+    for name in [*debian.OFFSCREEN, *debian.SCREEN, *debian.DISPLAY]:
         assert f" {name}" in workflow

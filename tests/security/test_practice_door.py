@@ -12,6 +12,7 @@ import pytest
 from crosstrade_panel.crosstrade.address import AddressError
 from crosstrade_panel.server_choice import practice_server
 from crosstrade_panel.simulator.server import PracticeExchange
+from tests.wine import IS_WINE
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def port_of(exchange: PracticeExchange) -> int:
     return int(exchange.base_url.rpartition(":")[2])
 
 
+@pytest.mark.skipif(IS_WINE, reason="Wine tells nobody which sockets listen")
 def test_it_listens_on_the_loopback_address_and_nowhere_else(exchange: PracticeExchange) -> None:
     port = port_of(exchange)
     listening = [

@@ -221,7 +221,7 @@ async def test_a_proxy_of_another_kind_is_explained_and_sends_nothing(text: str,
     reason = await not_sent("https://panel.invalid", read_proxy(text))
     assert reason == Reason(Cause.PROXY, said)
     sentence = texts.reason_sentence(reason)
-    assert "only an HTTP proxy can be used" in sentence
+    assert "only a web proxy can be used" in sentence
     assert "hushhush" not in sentence
 
 

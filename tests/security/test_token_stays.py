@@ -11,7 +11,7 @@ import pytest
 
 from crosstrade_panel.cli_arguments import parse
 from crosstrade_panel.crosstrade import pipe
-from crosstrade_panel.crosstrade.pipe import default_tls
+from crosstrade_panel.crosstrade.tls import default_tls
 from crosstrade_panel.domain.outcome import Cause
 from crosstrade_panel.domain.scope import OneAccount
 from crosstrade_panel.server_choice import NoToken, choose_server

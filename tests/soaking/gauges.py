@@ -1,5 +1,6 @@
 """What is measured of the program, and how growth is told from noise."""
 
+import ctypes
 import gc
 import os
 import sys
@@ -34,7 +35,7 @@ COUNTS = (
     "unacknowledged presses",
 )
 """Of these there must be no more in the end than behind the warm-up."""
-TOLD = ("sockets established", "evidence reads kept", "journal KB", "reads", "presses")
+TOLD = ("in use MB", "sockets established", "evidence reads kept", "journal KB", "reads", "presses")
 """Of these more is no fault: the reads kept swing with the presses in hand, and those are judged."""
 
 
@@ -140,6 +141,38 @@ def objects_by_type() -> Counter[str]:
 def most_grown(before: Counter[str], after: Counter[str], most: int = 12) -> list[str]:
     grown = Counter({name: after[name] - before[name] for name in after if after[name] > before[name]})
     return [f"{count:+8d}  {name}  ({after[name]})" for name, count in grown.most_common(most)]
+
+
+class Blocks(ctypes.Structure):
+    """`struct mallinfo2` of glibc."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def blocks() -> Blocks:
+    """What the C library has given out and what it keeps; nothing where it is another one."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except (OSError, AttributeError, TypeError):
+        return Blocks()
+    mallinfo2.restype = Blocks
+    found: Blocks = mallinfo2()
+    return found
+
+
+def in_use() -> float:
+    """Bytes that the C library has given out, Python's own arenas not among them; 0 where it does not tell.
+
+    What RSS has more of is kept for the next use, or lost between pieces.
+    """
+    found = blocks()
+    return float(found.uordblks + found.hblkhd)
 
 
 def descriptors() -> tuple[int, Counter[str]]:

@@ -243,6 +243,16 @@ def test_without_a_keyring_a_token_serves_this_session_and_that_is_said(
     assert store.load(VENDOR) is None
 
 
+def test_the_keyring_that_would_keep_a_token_is_named_or_what_is_wrong_with_it(memory: MemoryKeyring) -> None:
+    store = KeyringStore()
+    assert store.backend_name() == memory.name
+    assert memory.asked_on == []
+    keyring.set_keyring(keyring.backends.fail.Keyring())  # type: ignore[no-untyped-call]
+    assert (store.backend_name(), store.problem) == (None, StoreProblem.NONE_HERE)
+    keyring.set_keyring(keyring.backends.null.Keyring())  # type: ignore[no-untyped-call]
+    assert (store.backend_name(), store.problem) == (None, StoreProblem.NOT_PRIVATE)
+
+
 def test_a_plain_file_is_no_keyring() -> None:
     class Plaintext(MemoryKeyring):
         """As `keyrings.alt` has it."""

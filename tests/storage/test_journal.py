@@ -322,7 +322,7 @@ def test_a_hundred_thousand_presses_are_listed_and_filtered_in_time(path: Path) 
         question()
         return time.perf_counter() - begun
 
-    # the bounds of the view's opening and filtering; measured at a tenth and a quarter of them
-    assert min(took(lambda: journal.recent(100).result(SOON_S)) for _ in range(3)) < 0.1
-    assert min(took(lambda: journal.recent(containing="no such").result(SOON_S)) for _ in range(3)) < 0.2
+    # An order of magnitude, for a busy machine: tests/benchmarks/journal.py measures.
+    assert min(took(lambda: journal.recent(100).result(SOON_S)) for _ in range(3)) < 1.0
+    assert min(took(lambda: journal.recent(containing="no such").result(SOON_S)) for _ in range(3)) < 2.0
     assert journal.close(SOON_S)

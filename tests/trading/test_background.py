@@ -220,7 +220,8 @@ async def test_reads_given_up_in_a_row_halve_the_beat_twice_and_an_answer_restor
     assert [round(at - 1000.0, 1) for _, at in gateway.reads] == [0.0, 1.5, 4.5, 10.5, 16.5]
     is_silent = False
     await asyncio.sleep(10.0)
-    assert [round(at - 1000.0, 1) for _, at in gateway.reads][5:] == [22.5, 22.5, 24.0, 25.5, 27.0, 28.5, 30.0, 31.5]
+    later = [round(at - 1000.0, 1) for _, at in gateway.reads][5:]
+    assert later == [22.5, 22.5, 24.0, 25.5, 27.0, 28.5, 30.0, 31.5]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -203,3 +203,28 @@ async def test_an_order_that_had_ended_already_is_cancelled_for_the_reason_the_s
     assert (outcome.verdict, outcome.reason) == (Verdict.CANCELLED, GONE)
     assert panel.desk.watch.ended_orders == {"a"}
     assert panel.journal.facts(EntryKind.ANSWER)[0]["result"] == "gone"
+
+
+async def test_what_never_left_before_the_interruption_does_not_make_a_clean_one_unknown(
+    make_panel: Make,
+) -> None:
+    panel = await listed(make_panel, ONE, OTHER)
+
+    async def cancel_order(_account: str, order_id: str) -> Receipt:
+        if order_id == "a":
+            raise NotSentError(Reason(Cause.CONNECT_FAILED))
+        try:
+            await asyncio.sleep(60.0)
+        except asyncio.CancelledError as error:
+            raise error from NotSentError(Reason(Cause.INTERRUPTED))
+        raise AssertionError
+
+    panel.gateway.cancel_order = cancel_order
+    press = panel.cancel_press(ONE, OTHER)
+    task = asyncio.create_task(Cancel(panel.desk)(press))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert press.outcome is not None
+    assert press.outcome.verdict is Verdict.NOT_SENT

@@ -435,3 +435,15 @@ async def test_the_fresh_read_looks_at_the_one_pair_and_at_no_other_row(make_pan
     held = await Reverse(panel.desk).look("Sim101", "MES 12-25")
     assert not isinstance(held, Reason)
     assert (held.instrument, held.side, held.quantity) == ("MES 12-25", Side.SHORT, 2)
+
+
+@pytest.mark.parametrize("lost", ["account", "instrument", "side", "quantity"])
+async def test_a_position_of_which_anything_is_not_known_is_not_reversed(make_panel: Make, lost: str) -> None:
+    facts: dict[str, Any] = {
+        "account": "Sim101",
+        "instrument": "MES 12-25",
+        "side": Side.SHORT,
+        "quantity": 2,
+    }
+    panel = make_panel(FakeGateway(open=[Position(**(facts | {lost: None}))]))
+    assert await Reverse(panel.desk).look("Sim101", "MES 12-25") == Reason(Cause.ROW_UNREADABLE)

@@ -1,8 +1,10 @@
 """Views of many states of the window, and pictures of them."""
 
 import argparse
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +43,11 @@ from crosstrade_panel.ui.view import (
     TokenView,
     Tone,
 )
+from tests.ui import gallery_outcomes
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
     from crosstrade_panel.ui.main_window import MainWindow
 
 LONG_NAME = "APEX-PA-12345-EVAL-100K-TRADER-NUMBER-07"
@@ -195,11 +200,11 @@ def many_rows(count: int) -> tuple[PositionRow, ...]:
     )
 
 
-def _everything(text: str = "closes 30 positions and their orders (not checked)") -> FlattenView:
+def _everything(text: str = "closes 30 positions and their orders (not\u00a0checked)") -> FlattenView:
     return replace(
         FLATTEN,
         scope=EveryAccount(),
-        lines=("All accounts · All instruments · Any side", text, "hold"),
+        lines=("All accounts", text, "hold 0.7 s"),
         gesture=Gesture.HOLD,
     )
 
@@ -351,6 +356,7 @@ def states() -> Iterator[tuple[str, PanelView]]:
     yield from _order_states()
     yield from _action_states()
     yield from _practice_and_stream_states()
+    yield from gallery_outcomes.states(POSITIONS)
     yield "fallback", replace(POSITIONS, fallback=FALLBACK)
     yield (
         "fallback_offered",
@@ -715,40 +721,86 @@ PAGES = {
 }
 
 
-def save_pictures(folder: Path, widths: tuple[int, ...] = (320, 420), only: str = "") -> None:
-    """Paint every state in both themes into PNG files."""
-    from PySide6.QtWidgets import QApplication, QPushButton
+def show(name: str, *, theme_choice: str, width: int) -> tuple["MainWindow", list["QWidget"]]:
+    """A window in one of the states, and the windows that it opened."""
+    from PySide6.QtCore import QCoreApplication
 
     from crosstrade_panel.ui.main_window import MainWindow
+    from tests.ui.gallery_pages import SCENES
+
+    scene = SCENES.get(name)
+    window = MainWindow(theme_choice=theme_choice)
+    window.resize(width, 756)
+    window.show_panel(states_by_name().get(name if scene is None else scene.state, POSITIONS))
+    window.show()
+    for _ in range(6):
+        QCoreApplication.sendPostedEvents()
+    if name in PAGES:
+        PAGES[name](window)
+    opened = [] if scene is None else scene.act(window)
+    for _ in range(6):
+        QCoreApplication.sendPostedEvents()
+    return window, opened
+
+
+def shown(theme_choice: str, width: int = 333) -> "Iterator[tuple[str, list[QWidget]]]":
+    """Every state in turn, and the windows in which it is to be seen."""
+    from PySide6.QtCore import QCoreApplication
+
+    from crosstrade_panel.ui.main_window import MainWindow
+    from tests.ui.gallery_pages import SCENES, close
+
+    window = MainWindow(theme_choice=theme_choice)
+    window.resize(width, 1000)
+    window.show()
+    for name, view in states_by_name().items():
+        window.show_panel(view)
+        for _ in range(4):
+            QCoreApplication.sendPostedEvents()
+        yield name, [window]
+    close(window, [])
+    for name in (*PAGES, *SCENES):
+        made, opened = show(name, theme_choice=theme_choice, width=width)
+        yield name, [made, *(each for each in opened if each.isVisible())]
+        close(made, opened)
+
+
+@cache
+def states_by_name() -> dict[str, PanelView]:
+    """Every state by its name."""
+    return dict(states())
+
+
+def save_pictures(
+    folder: Path,
+    widths: Sequence[int] = (320, 420),
+    themes: Sequence[str] = ("dark", "light"),
+    only: str = "",
+) -> None:
+    """Paint every state into PNG files."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtWidgets import QApplication
+
+    from tests.ui.gallery_pages import SCENES, close, picture
 
     app = QApplication.instance() or QApplication([])
     folder.mkdir(parents=True, exist_ok=True)
-    for theme in ("dark", "light"):
+    for theme in themes:
         for width in widths:
-            for name, view in (*states(), *((name, POSITIONS) for name in PAGES)):
+            for name in (*states_by_name(), *PAGES, *SCENES):
                 if only and only not in name:
                     continue
-                window = MainWindow(theme_choice=theme)
-                window.resize(width, 740)
-                window.show_panel(view)
-                if name in PAGES:
-                    PAGES[name](window)
-                if name == "ticket_problem":
-                    toggle = window.findChild(QPushButton, "ticketToggle")
-                    assert toggle is not None
-                    toggle.setChecked(True)
-                window.show()
-                for _ in range(6):
-                    app.sendPostedEvents()
-                window.grab().save(str(folder / f"{name}-{theme}-{width}.png"))
-                window.hide()
-                window.deleteLater()
+                window, opened = show(name, theme_choice=theme, width=width)
+                picture(window, opened).save(str(folder / f"{name}-{theme}-{width}.png"))
+                close(window, opened)
     del app
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Paint every state of the window.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="states whose name contains this")
+    parser.add_argument("--widths", type=int, nargs="+", default=(320, 420))
+    parser.add_argument("--themes", nargs="+", choices=("dark", "light"), default=("dark", "light"))
     given = parser.parse_args()
-    save_pictures(given.folder, only=given.only)
+    save_pictures(given.folder, given.widths, given.themes, given.only)

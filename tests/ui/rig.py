@@ -25,7 +25,7 @@ class LooseSupervisor:
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
 
-    def start(self, _name: str, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, _name: str, work: Coroutine[Any, Any, None], *, at_once: bool = False) -> None:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
 
 

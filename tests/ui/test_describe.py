@@ -94,7 +94,7 @@ def test_the_second_line_is_the_scope_and_what_a_press_would_close(
 
 def test_before_the_first_read_the_button_promises_no_number_and_fires() -> None:
     view = button(SIM101, picture(age_s=None))
-    assert view.lines == ("Sim101", "positions not read yet — closes whatever is there")
+    assert view.lines == ("Sim101", "not read yet — closes whatever is there")
     assert view.look is Look.READY
 
 

@@ -70,7 +70,7 @@ async def test_until_the_keyring_has_answered_nothing_claims_that_there_is_no_to
     assert not rig.view().needs_token
     rig.presenter.ask_for_token("the keyring is locked")
     assert texts.NO_TOKEN in rig.view().flatten.lines
-    assert (rig.view().needs_token, rig.view().token_problem) == (True, "the keyring is locked")
+    assert (rig.view().needs_token, rig.view().token_problem) == (True, "The keyring is locked")
     assert rig.view().status.link == "No token"
 
 
@@ -259,6 +259,7 @@ async def test_an_account_that_vanished_stays_selected_greyed_live_and_fires(rig
     assert rig.scope() == SIM101
     chosen = next(choice for choice in rig.view().accounts if choice.value == "Sim101")
     assert chosen.greyed
+    assert "Sim101 is not listed now; FLATTEN is still sent for it" in rig.view().status.notes
     assert rig.view().mode is Mode.LIVE
     rig.presenter.on_flatten(SIM101)
     await rig.finish()

@@ -227,15 +227,16 @@ def test_only_a_token_that_is_kept_can_be_removed(page: Page) -> None:
 
 
 def test_every_setting_is_reached_by_the_keyboard_and_has_a_name(page: Page) -> None:
-    page.form.inputs()[0].setFocus()
+    shown = [each for each in page.form.inputs() if each.isVisibleTo(page.form)]
+    shown[0].setFocus()
     reached = []
-    for _ in range(len(page.form.inputs())):
+    for _ in shown:
         focus = page.desk.window.focusWidget()
         assert focus is not None
         assert focus.accessibleName() or isinstance(focus, QCheckBox)
         reached.append(focus)
         QTest.keyClick(focus, Qt.Key.Key_Tab)
-    assert reached == list(page.form.inputs())
+    assert reached == shown
 
 
 @pytest.mark.parametrize("view", [gallery.SETTINGS, gallery.OTHER_SERVER])

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QApplication,
     QComboBox,
     QDialog,
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
+    QScrollArea,
     QTableView,
     QToolButton,
     QWidget,
@@ -23,7 +25,7 @@ from crosstrade_panel.domain.scope import Side
 from crosstrade_panel.domain.ticket import OrderType, TimeInForce
 from crosstrade_panel.ui.pickers import Picker
 from crosstrade_panel.ui.tables import LineTable
-from crosstrade_panel.ui.view import Choice, TicketFields, TicketView
+from crosstrade_panel.ui.view import Choice, ResultView, TicketFields, TicketView
 from tests.ui import gallery
 from tests.ui.conftest import Desk
 
@@ -58,6 +60,12 @@ def line_of(which: Picker) -> QLineEdit:
     line = which.lineEdit()
     assert line is not None
     return line
+
+
+def filtered_list(desk: Desk) -> QAbstractItemView:
+    found = line_of(picker(desk)).completer().popup()
+    assert found is not None
+    return found
 
 
 def type_into(which: Picker, text: str) -> None:
@@ -164,6 +172,58 @@ def test_two_names_that_differ_by_case_only_are_not_chosen_by_typing(desk: Desk)
     type_into(picker(desk), "Sim")
     QTest.keyClick(line_of(picker(desk)), Qt.Key.Key_Return)
     assert desk.heard == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "left"),
+    [("apex", ["Apex-03", "Apex-07"]), ("SECOND", ["Sim102"]), ("10", ["Sim101", "Sim102"]), ("zzz", [])],
+)
+def test_typing_leaves_the_names_and_nicknames_that_contain_it(
+    desk: Desk, typed: str, left: list[str]
+) -> None:
+    desk.window.activateWindow()
+    assert QTest.qWaitForWindowActive(desk.window)
+    type_into(picker(desk), typed)
+    filtered = filtered_list(desk)
+    assert filtered.isVisible() is bool(left)
+    model = filtered.model()
+    if left:
+        assert [str(model.index(row, 0).data()).split(" · ")[0] for row in range(model.rowCount())] == left
+    filtered.hide()
+    assert desk.heard == []
+
+
+def test_enter_takes_the_name_that_is_marked_in_the_filtered_list(desk: Desk) -> None:
+    desk.window.activateWindow()
+    assert QTest.qWaitForWindowActive(desk.window)
+    type_into(picker(desk), "second")
+    filtered = filtered_list(desk)
+    QTest.keyClick(filtered, Qt.Key.Key_Down)
+    QTest.keyClick(filtered, Qt.Key.Key_Return)
+    assert desk.heard == [("account_chosen", "Sim102")]
+    assert picker(desk).currentText() == "Sim101"
+
+
+def test_accounts_stand_under_live_and_sim_with_their_nicknames(desk: Desk) -> None:
+    model = picker(desk).model()
+    assert [model.index(row, 0).data() for row in range(model.rowCount())] == [
+        "All accounts", "LIVE", "Apex-03 · evaluation", "Apex-07 · not connected", "SIM", "Sim101",
+        "Sim102 · second",
+    ]  # fmt: skip
+
+
+def test_an_account_that_is_gone_is_greyed_in_the_closed_picker_and_explained(desk: Desk) -> None:
+    colour = line_of(picker(desk)).palette().text().color()
+    desk.window.show_panel(gallery.states_by_name()["account_gone"])
+    desk.settle()
+    assert picker(desk).currentText() == "Apex-09"
+    assert line_of(picker(desk)).palette().text().color() != colour
+    assert "not listed now" in picker(desk).toolTip()
+    notes = desk.window.findChild(QLabel, "statusNotes")
+    assert notes is not None
+    assert "Apex-09 is not listed now" in notes.text()
+    desk.window.show_panel(gallery.POSITIONS)
+    assert line_of(picker(desk)).palette().text().color() == colour
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageDown, Qt.Key.Key_Home])
@@ -330,6 +390,35 @@ def test_closed_positions_show_every_field_and_the_total(desk: Desk) -> None:
     total = desk.window.findChild(QLabel, "closedTotal")
     assert total is not None
     assert "+612.50" in total.text()
+
+
+def test_closed_positions_are_copied_as_columns_with_every_field(desk: Desk) -> None:
+    table(desk, "closedPositions").copy_all()
+    assert QGuiApplication.clipboard().text().split("\t") == [
+        "Sim102", "NQ 12-25", "Short 2", "5780.125", "5774.00", "+612.50",
+    ]  # fmt: skip
+
+
+def test_before_anything_is_reported_the_page_says_so_and_shows_no_empty_tables(desk: Desk) -> None:
+    desk.window.show_panel(replace(gallery.POSITIONS, result=ResultView()))
+    desk.settle()
+    said = desk.window.findChild(QLabel, "noResult")
+    assert said is not None
+    assert said.isVisible()
+    assert not table(desk, "orderIds").isVisible()
+    assert not table(desk, "closedPositions").isVisible()
+    desk.window.show_panel(gallery.POSITIONS)
+    desk.settle()
+    assert not said.isVisible()
+    assert table(desk, "orderIds").isVisible()
+
+
+def test_a_page_is_as_high_as_it_needs_though_another_is_longer(desk: Desk) -> None:
+    desk.window.show_panel(gallery.states_by_name()["connecting"])
+    desk.settle()
+    area = desk.window.findChild(QScrollArea, "lowerArea")
+    assert area is not None
+    assert area.verticalScrollBar().maximum() == 0
 
 
 def test_the_journal_says_outcomes_with_a_symbol(desk: Desk) -> None:

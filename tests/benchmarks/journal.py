@@ -1,0 +1,102 @@
+"""P10: the journal's page with 100,000 presses: how soon it is there, and how soon it is narrowed.
+
+`python -m tests.benchmarks.journal ADDRESS PRESSES TIMES` is one run of the program in a process of its own.
+"""
+
+import asyncio
+import sys
+import time
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit
+
+from crosstrade_panel.app import Program
+from crosstrade_panel.ui.tables import LineTable
+from tests.benchmarks.large_exchange import large_exchange
+from tests.benchmarks.lateness import Lateness
+from tests.benchmarks.long_journal import fill
+from tests.benchmarks.table import Figure, Goal, Row
+from tests.benchmarks.whole import Numbers, in_a_process, run_program, until
+
+_PRESSES = 100_000
+_TIMES, _QUICK_TIMES = 30, 5
+_SETTLE_S = 3.0
+_BETWEEN_S = 1.0
+_FRAME_MS = 16.0
+_WORDS = ("apex-07", "unknown", "reversed", "mes 12-25", "apex-33", "nothing to be found")
+"""Some that are in every tenth press, some in one of a hundred, one in none."""
+
+
+def run(quick: bool) -> list[Figure]:
+    """From the click on the tab, and from the last letter typed, to the list that shows it."""
+    with large_exchange(1, 2) as address:
+        found = in_a_process(__spec__.name, address, _PRESSES, _QUICK_TIMES if quick else _TIMES)
+    opening, filtering = (
+        Row("opening the view", tuple(found["open"])),
+        Row("filtering", tuple(found["filter"])),
+    )
+    late, own = Row("late meanwhile", tuple(found["late"])), Row("of that, own work", tuple(found["own"]))
+    goals = (
+        Goal("opening, p95", opening.quantile(0.95), 100.0, unit="ms", is_ratio=False),
+        Goal("filtering, p95", filtering.quantile(0.95), 200.0, unit="ms", is_ratio=False),
+        Goal("stall, the longest", max(late.samples), _FRAME_MS, unit="ms", is_ratio=False),
+        Goal("stall by own work, the longest", max(own.samples), _FRAME_MS, unit="ms", is_ratio=False),
+    )
+    notes = (f"{_PRESSES:,} presses; filters: {', '.join(_WORDS)}",)
+    return [Figure("P10", "the journal's page", (opening, filtering, late, own), goals, notes=notes)]
+
+
+async def _measure(program: Program, times: int) -> Numbers:
+    tabs, page = program._window._tabs, program._window.journal
+    first = tabs.currentWidget()
+    table = page.findChild(LineTable, "journalView")
+    typed = page.findChild(QLineEdit, "journalSearch")
+    assert isinstance(table, LineTable)
+    assert isinstance(typed, QLineEdit)
+    archive = program._archive
+    assert archive is not None
+    shown_at = 0.0
+    show_page = page.show_page
+
+    def shown(*arguments: object) -> None:
+        nonlocal shown_at
+        show_page(*arguments)  # type: ignore[arg-type]
+        shown_at = time.perf_counter()
+
+    setattr(page, "show_page", shown)  # noqa: B010 - the type checker takes it for a constant
+
+    async def seen(since: float) -> float:
+        await until(lambda: shown_at > since)
+        return (shown_at - since) * 1000
+
+    await asyncio.sleep(_SETTLE_S)
+    lateness = Lateness(program._window)
+    lateness.begin()
+    opened: list[float] = []
+    narrowed: list[float] = []
+    bar = tabs.tabBar()
+    for number in range(times):
+        began = time.perf_counter()
+        QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(tabs.indexOf(page)).center())
+        opened.append(await seen(began))
+        await asyncio.sleep(_BETWEEN_S)
+        typed.setText(_WORDS[number % len(_WORDS)][:-1])
+        await asyncio.sleep(0.05)
+        began = time.perf_counter()
+        typed.setText(_WORDS[number % len(_WORDS)])
+        narrowed.append(await seen(began))
+        await asyncio.sleep(_BETWEEN_S)
+        typed.clear()
+        tabs.setCurrentWidget(first)
+        await asyncio.sleep(_BETWEEN_S)
+    return {"open": opened, "filter": narrowed, **lateness.end()}
+
+
+if __name__ == "__main__":
+    presses, so_often = int(sys.argv[2]), int(sys.argv[3])
+    run_program(
+        lambda program: _measure(program, so_often),
+        base_url=sys.argv[1],
+        prepare=lambda path: fill(path, presses),
+    )

@@ -1,0 +1,78 @@
+"""What the benchmarks print, and when a run of them fails."""
+
+import math
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import pytest
+
+from tests.benchmarks.__main__ import MODULES, SMOKE, report
+from tests.benchmarks.panel_plan import Plan
+from tests.benchmarks.table import Figure, Goal, Row, as_markdown, ratio
+
+
+def test_a_quick_run_fails_only_for_a_ratio_that_is_off_by_twice_what_it_must_be(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    near, far = Goal("near", 2.9, must=1.5), Goal("far", 3.1, must=1.5)
+    slow = Goal("slow", 4.4, must=9.0, at_least=True)
+    absolute = Goal("absolute", 100.0, must=1.0, unit="ms", is_ratio=False)
+    assert report([near, absolute], quick=True) == 0
+    assert report([far], quick=True) == 1
+    assert report([slow], quick=True) == 1
+    assert "MISSED, by far: slow" in capsys.readouterr().out
+
+
+def test_a_full_run_fails_for_whatever_it_misses() -> None:
+    met = Goal("met", 1.5, must=1.5, aim=1.0)
+    assert report([met], quick=False) == 0
+    assert report([met, Goal("missed", 1.51, must=1.5)], quick=False) == 1
+    assert report([Goal("absolute", 2.0, must=1.0, unit="ms", is_ratio=False)], quick=False) == 1
+
+
+@pytest.mark.parametrize(
+    ("goal", "words"),
+    [
+        (Goal("g", 1.6, must=1.5), "MISSED"),
+        (Goal("g", 1.4, must=1.5), "met"),
+        (Goal("g", 1.4, must=1.5, aim=1.0), "met, aim not"),
+        (Goal("g", 0.9, must=1.5, aim=1.0), "met, aim too"),
+        (Goal("g", 9.0, must=9.0, at_least=True), "met"),
+    ],
+)
+def test_a_goal_says_how_it_stands(goal: Goal, words: str) -> None:
+    assert goal.verdict == words
+
+
+def test_a_row_tells_quantiles_that_were_measured_and_a_ratio_of_medians() -> None:
+    row = Row("ours", tuple(float(number) for number in range(1, 101)))
+    assert (row.median, row.quantile(0.95), row.quantile(0.99), row.quantile(1.0)) == (50.5, 95, 99, 100)
+    assert math.isclose(ratio(row, Row("theirs", (101.0,))), 0.5)
+    assert ratio(row, Row("theirs", (9.9,)), 0.99) == 10.0
+
+
+def test_the_table_compares_every_row_with_the_one_that_was_named() -> None:
+    rows = (Row("ours", (2.0, 4.0)), Row("theirs", (1.5,)))
+    printed = as_markdown(
+        [Figure("P0", "a title", rows, (Goal("p50", 2.0, must=3.0),), "theirs", ("a note",))]
+    )
+    lines = printed.splitlines()
+    assert lines[0] == "### P0 · a title"
+    assert [cell.strip() for cell in lines[4].split("|")][1:-1] == [
+        "ours", "2", "2.00 ms", "3.00 ms", "4.00 ms", "4.00 ms", "2.00×",
+    ]  # fmt: skip
+    assert "- p50: **2.00×** · must ≤ 3.00× · met" in lines
+    assert "- a note" in lines
+
+
+def test_every_figure_has_its_module() -> None:
+    missing: Sequence[str] = [
+        name for name, _ in MODULES.values() if find_spec(f"tests.benchmarks.{name}") is None
+    ]
+    assert not missing
+    assert set(SMOKE) <= set(MODULES)
+
+
+def test_a_plan_survives_the_way_to_another_process() -> None:
+    plan = Plan(rows=("ours", "floor"), rounds=3, stress=("", "idle"), server_idle_s=0.5)
+    assert Plan.of(plan.as_json()) == plan
