@@ -461,6 +461,7 @@ class Program:
         if self._stream is not None:
             self._presenter.know_stream(*self._stream.view())
         self._presenter.refresh()
+        self._rest_while_hidden()
         if self._window.settings.isVisible():
             self._preferences.know_accounts(self._presenter.account_choices)
 
@@ -493,6 +494,20 @@ class Program:
             self._window.show_panel(view)
             presses = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
             self._manners.show_state(presses, self._watch)
+
+    def _rest_while_hidden(self) -> None:
+        """Read rarely where nobody looks and nothing may be pressed; read at once when somebody looks again."""
+        if self._watch is None:
+            return
+        is_shown = self._window.isVisible() and not self._window.isMinimized()
+        may_press = self._manners.has_hot_key
+        is_unresolved = any(press.is_unresolved for press in self._presenter.book.presses)
+        was_hidden, self._watch.is_hidden = (
+            self._watch.is_hidden,
+            not (is_shown or may_press or is_unresolved),
+        )
+        if was_hidden and not self._watch.is_hidden:
+            self._watch.wake()
 
     def _on_close(self) -> None:
         if self._presenter.may_close():

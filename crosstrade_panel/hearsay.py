@@ -1,6 +1,7 @@
 """What others say of presses: looked up in the journal, which alone is believed."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -26,6 +27,7 @@ _ROWS = 100
 _WAIT_S = 5.0
 _BREATH_S = 0.1
 _MOST_IDS = 32
+_AGAIN_S = 1.0
 _OLDEST_S = 120.0
 """A press lasts half a minute at most; what is older was seen, or is in the journal's list."""
 
@@ -51,13 +53,22 @@ class Hearsay:
             self._news.set()
 
     async def run(self, origin: str, show: Callable[[Press], None]) -> None:
-        """Look up what is heard, until cancelled; `show` is handed each press that is to be shown."""
+        """Look up what is heard, until cancelled; `show` is handed each press that is to be shown.
+
+        The word at a press's end may be lost, so one without an outcome is looked up again until it has one.
+        """
+        still_open: set[str] = set()
         while True:
-            await self._news.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_AGAIN_S if still_open else None):
+                    await self._news.wait()
             self._news.clear()
-            wanted, self._ids = self._ids, set()
-            for press in self._found(wanted, origin, await self._records()):
-                show(press)
+            heard, self._ids = self._ids, set()
+            found = self._found(heard | still_open, origin, await self._records())
+            still_open = {press.id for press in found if press.outcome is None}
+            for press in found:
+                if press.id in heard or press.outcome is not None:
+                    show(press)
             await asyncio.sleep(_BREATH_S)
 
     async def _records(self) -> list[PressRecord]:

@@ -70,6 +70,11 @@ class Manners:
         self._window.name_hot_key("" if self._hot_key.held == OFF else wanted)
         return texts.hot_key_note(wanted, None if problem is None else problem.value), problem is None
 
+    @property
+    def has_hot_key(self) -> bool:
+        """Whether a key of the whole desktop presses FLATTEN."""
+        return self._hot_key.held != OFF
+
     def place_beside_neighbour(self) -> str:
         """Move the window beside NinjaTrader's; why not, in words, or nothing."""
         return "" if neighbour.place_beside(int(self._window.winId())) else texts.NO_NEIGHBOUR

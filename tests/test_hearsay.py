@@ -220,3 +220,26 @@ async def test_a_thousand_forged_words_ask_the_journal_a_few_times() -> None:
         assert journal.asked <= 2
         assert len(heard._ids) <= 32
         assert shown == []
+
+
+async def test_a_press_without_an_outcome_is_looked_up_again_until_it_has_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hearsay, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(hearsay, "_BREATH_S", 0.0)
+    journal = Journal(record())
+    async with listening(journal) as (heard, shown):
+        heard.hear("a")
+        while journal.asked < 4:
+            journal.was_asked.clear()
+            await asyncio.wait_for(journal.was_asked.wait(), 5)
+        assert [press.outcome for press in shown] == [None]
+        journal.rows = [record(owner_alive=False)]
+        async with asyncio.timeout(5):
+            while len(shown) < 2:
+                await asyncio.sleep(0.01)
+        assert shown[1].outcome is not None
+        assert shown[1].outcome.verdict is Verdict.UNKNOWN
+        asked = journal.asked
+        await asyncio.sleep(0.05)
+        assert journal.asked == asked

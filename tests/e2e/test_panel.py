@@ -1,5 +1,6 @@
 """What a trader does with the window, against the practice exchange inside it."""
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -141,3 +142,33 @@ async def test_a_disk_that_hangs_stops_neither_a_press_nor_the_end(
         began = time.monotonic()
     assert time.monotonic() - began < 6
     release.set()
+
+
+async def test_minimised_it_reads_rarely_and_at_once_when_somebody_looks_again(qapp: QApplication) -> None:
+    async with running(qapp, practice=True) as panel:
+        await panel.is_read()
+        watch = panel.program._watch
+        assert watch is not None
+        assert not watch.is_hidden
+        panel.window.showMinimized()
+        await until(lambda: watch.is_hidden, "rest")
+        calls = panel.exchange.calls
+        await until(lambda: not watch._under_way, "the last read")
+        before = len(calls)
+        await asyncio.sleep(2.0)
+        assert len(calls) <= before + 1  # the beat that had begun
+        before = len(calls)
+        panel.window.showNormal()
+        await until(lambda: not watch.is_hidden and len(calls) > before, "a read at once", 3.0)
+
+
+async def test_minimised_with_a_press_unresolved_it_reads_as_ever(qapp: QApplication) -> None:
+    async with running(qapp, practice=True) as panel:
+        await panel.is_read()
+        panel.exchange.drill = "slow-fills-30"
+        await panel.choose("Sim101")
+        await panel.click(panel.flatten)
+        panel.window.showMinimized()
+        await asyncio.sleep(0.5)
+        assert panel.program._watch is not None
+        assert not panel.program._watch.is_hidden
