@@ -496,16 +496,14 @@ class Program:
             self._manners.show_state(presses, self._watch)
 
     def _rest_while_hidden(self) -> None:
-        """Read rarely where nobody looks and nothing may be pressed; read at once when somebody looks again."""
+        """Read rarely where nobody looks and nothing can be pressed; at once when somebody looks again."""
         if self._watch is None:
             return
         is_shown = self._window.isVisible() and not self._window.isMinimized()
         may_press = self._manners.has_hot_key
         is_unresolved = any(press.is_unresolved for press in self._presenter.book.presses)
-        was_hidden, self._watch.is_hidden = (
-            self._watch.is_hidden,
-            not (is_shown or may_press or is_unresolved),
-        )
+        was_hidden = self._watch.is_hidden
+        self._watch.is_hidden = not (is_shown or may_press or is_unresolved)
         if was_hidden and not self._watch.is_hidden:
             self._watch.wake()
 
