@@ -643,9 +643,7 @@ class MainWindow(QWidget):
         self._link.setText(text)
         self._link.setToolTip(plain_tip(status.link))
         self._link.setAccessibleName(f"{captions.LINK}: {status.link}")
-        self._link.setProperty("tone", status.tone.value)
-        self.style().unpolish(self._link)
-        self.style().polish(self._link)
+        theme.mark(self._link, tone=status.tone.value)
         self._budget.setText(status.budget)
         self._budget.setToolTip(captions.BUDGET)
         self._budget.setAccessibleName(f"{captions.BUDGET}: {status.budget}")
@@ -661,9 +659,7 @@ class MainWindow(QWidget):
     def _show_preview(self, preview: PreviewView) -> None:
         mark = "! " if preview.is_stale else ""
         self._summary.setText(f"{mark}{preview.summary}")
-        self._summary.setProperty("tone", "doubt" if preview.is_stale else "")
-        self.style().unpolish(self._summary)
-        self.style().polish(self._summary)
+        theme.mark(self._summary, tone="doubt" if preview.is_stale else "")
         self._preview.show_rows(preview.rows, preview.orders)
         self._preview.show_hint(preview.hint)
         self._leaves_text.setText(preview.leaves)
@@ -686,9 +682,7 @@ class MainWindow(QWidget):
     def _show_fallback(self, fallback: FallbackView, *, was_open: bool) -> None:
         self._fallback.show_fallback(fallback)
         self._by_hand.setText(f"! {captions.BY_HAND}" if fallback.is_urgent else captions.BY_HAND)
-        self._by_hand.setProperty("urgent", fallback.is_urgent)
-        self.style().unpolish(self._by_hand)
-        self.style().polish(self._by_hand)
+        theme.mark(self._by_hand, urgent=fallback.is_urgent)
         if fallback.is_open and not was_open:
             QTimer.singleShot(0, self._lower, self._show_fallback_in_sight)
 

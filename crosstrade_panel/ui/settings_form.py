@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.fit import WrapLabel
 from crosstrade_panel.ui.pickers import PlainCombo
-from crosstrade_panel.ui.theme import CHOICES, SYMBOLS
+from crosstrade_panel.ui.theme import CHOICES, SYMBOLS, mark
 from crosstrade_panel.ui.view import Choice, SettingsView, SettingValue, TokenView, Tone
 
 Check = Callable[[str, SettingValue], str]
@@ -293,9 +293,7 @@ class SettingsForm(QWidget):
     def _show_token(self, token: TokenView) -> None:
         self._token_state.setText(token.state)
         self._token_note.setText(f"{SYMBOLS[token.tone]} {token.note}" if token.note else "")
-        self._token_note.setProperty("tone", token.tone.value)
-        self.style().unpolish(self._token_note)
-        self.style().polish(self._token_note)
+        mark(self._token_note, tone=token.tone.value)
         self._token_note.setVisible(bool(token.note))
         self._test.setEnabled(not token.is_busy)
         self._remove.setEnabled(token.may_remove and not token.is_busy)
@@ -310,10 +308,7 @@ class SettingsForm(QWidget):
         text = f"{SYMBOLS[Tone.BAD]} {problem}" if problem else self._view.notes.get(name, "")
         if note.text() != text:
             note.setText(text)
-            note.setProperty("tone", "bad" if problem else "")
-            note.setProperty("dim", not problem)
-            self.style().unpolish(note)
-            self.style().polish(note)
+            mark(note, tone="bad" if problem else "", dim=not problem)
         note.setVisible(bool(text))
 
     def inputs(self) -> tuple[QWidget, ...]:

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.fit import FitLabel, WrapLabel, plain_tip
-from crosstrade_panel.ui.theme import SYMBOLS
+from crosstrade_panel.ui.theme import SYMBOLS, mark
 from crosstrade_panel.ui.view import StatusView, StreamView, Tone
 
 _WRAPPED_BUDGET = 42
@@ -61,10 +61,7 @@ class StatusNotes(QWidget):
         self._notes.setVisible(bool(status.notes))
         tone = Tone.DOUBT if stream.may_reconnect else Tone.NEUTRAL
         self._stream.setText(f"{SYMBOLS[tone]} {stream.state}" if stream.state else "")
-        self._stream.setProperty("tone", tone.value)
-        self._stream.setProperty("dim", tone is Tone.NEUTRAL)
-        self.style().unpolish(self._stream)
-        self.style().polish(self._stream)
+        mark(self._stream, tone=tone.value, dim=tone is Tone.NEUTRAL)
         self._stream.setVisible(bool(stream.state))
         self._take_back.setVisible(stream.may_reconnect)
         self.setVisible(bool(status.notes or stream.state or stream.may_reconnect))

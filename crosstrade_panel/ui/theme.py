@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QWidget
 
 from crosstrade_panel import icon_files
 from crosstrade_panel.domain.snapshot import Mode
@@ -344,6 +345,16 @@ def palette(theme: Theme) -> QPalette:
     for which in (role.WindowText, role.Text, role.ButtonText):
         made.setColor(QPalette.ColorGroup.Disabled, which, QColor(theme.dim))
     return made
+
+
+def mark(widget: QWidget, **properties: object) -> None:
+    """Set what the style sheet looks at; its style, which takes long, is made anew only if needed."""
+    if all(widget.property(name) == value for name, value in properties.items()):
+        return
+    for name, value in properties.items():
+        widget.setProperty(name, value)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
 
 
 def stylesheet(theme: Theme) -> str:
