@@ -19,6 +19,12 @@ if sys.platform == "win32":  # without a screen Qt looks for fonts of its own th
 # Read when keyring is imported: no test ever meets the keyring of whoever runs it.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
+# A terminal that closes (nohup) may have left the tests deaf to it, and so every process that they start.
+if sys.platform != "win32":
+    for _each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(_each) is signal.SIG_IGN:
+            signal.signal(_each, signal.SIG_DFL)
+
 _NOT_INHERITED = (
     "XTRADE_TOKEN",
     "CROSSTRADE_TOKEN",
