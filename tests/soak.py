@@ -40,7 +40,7 @@ from tests.soaking.hand import Hand
 from tests.soaking.twice import arrivals_in, attempts_in, sent_twice
 
 SCALE = 0.1
-WARM_UP_S = 180.0
+WARM_UP_S = 600.0
 SAMPLE_S = 5.0
 OBJECTS_S = 30.0
 _BEAT_S = 0.01
@@ -279,8 +279,8 @@ class Soak:
 
     @property
     def warm_up_s(self) -> float:
-        """Three minutes, or a fifth of a shorter run."""
-        return min(WARM_UP_S, self._seconds / 5)
+        """Ten minutes, or a half of a shorter run: caches and lists have their bounds, and fill up to them."""
+        return min(WARM_UP_S, self._seconds / 2)
 
     def complaints(self) -> list[str]:
         """Everything that should not be; empty, as it should be."""
