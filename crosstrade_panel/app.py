@@ -65,6 +65,9 @@ from crosstrade_panel.ui.view import DrillChoice, PanelView, PracticeView
 from crosstrade_panel.wakefulness import Wakefulness
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
     from crosstrade_panel.crosstrade.stream_gateway import StreamGateway
     from crosstrade_panel.simulator.server import PracticeExchange
     from crosstrade_panel.storage.journal import SqliteJournal
@@ -319,12 +322,10 @@ class Program:
         from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415
         from crosstrade_panel.crosstrade.stream import Stream, StreamState  # noqa: PLC0415
         from crosstrade_panel.crosstrade.stream_gateway import StreamGateway  # noqa: PLC0415
-        from crosstrade_panel.crosstrade.tls import default_tls  # noqa: PLC0415 - after the first paint
         from crosstrade_panel.stream_switch import StreamSwitch  # noqa: PLC0415
 
         self._redact.hide(token)
-        # Made once, and not here: that would hold up the window for a tenth of a second.
-        tls = await in_thread("tls", default_tls) if base_url.is_secure else default_tls
+        tls = await _tls_for(base_url)
         proxy = await in_thread("proxy", lambda: proxy_for(choice, self._settings_file.load))
         rest = RestGateway(base_url, token.reveal(), clock=self._clock, pace=self._pace, tls=tls, proxy=proxy)
         gateway = StreamGateway(rest)
@@ -359,7 +360,7 @@ class Program:
 
         async def make_stream() -> Stream:
             # A context of its own: httpcore changes that of the other links.
-            own_tls = await in_thread("tls", default_tls) if base_url.is_secure else None
+            own_tls = await _tls_for(base_url)
 
             def on_change(state: StreamState) -> None:
                 if state is StreamState.OPEN:
@@ -370,7 +371,7 @@ class Program:
                 token.reveal(),
                 clock=self._clock,
                 pace=self._pace,
-                tls=default_tls if own_tls is None else lambda: own_tls,
+                tls=own_tls,
                 proxy=proxy,
                 on_change=on_change,
             )
@@ -622,9 +623,8 @@ class Program:
     async def _test_token(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> Reason | None:
         """Read once, over a link of its own."""
         from crosstrade_panel.crosstrade.rest import RestGateway  # noqa: PLC0415
-        from crosstrade_panel.crosstrade.tls import default_tls  # noqa: PLC0415 - after the first paint
 
-        tls = await in_thread("tls", default_tls) if base_url.is_secure else default_tls
+        tls = await _tls_for(base_url)
         proxy = await in_thread("proxy", lambda: proxy_for(choice, self._settings_file.load))
         gateway = RestGateway(
             base_url, token.reveal(), clock=self._clock, pace=self._pace, tls=tls, proxy=proxy
@@ -893,6 +893,16 @@ def _listed_of(record: PressRecord) -> ListedOrders | None:
         return ListedOrders(tuple(Order(str(a), str(o), str(i), None) for a, o, i in named))
     except ScopeError:
         return None
+
+
+async def _tls_for(base_url: BaseUrl) -> "Callable[[], ssl.SSLContext]":
+    """A context, made on a thread: here it would hold up the window for a tenth of a second."""
+    from crosstrade_panel.crosstrade.tls import default_tls, made_ahead  # noqa: PLC0415 - after the first paint
+
+    if not base_url.is_secure:
+        return default_tls
+    context = await asyncio.wrap_future(made_ahead())
+    return lambda: context
 
 
 def _is_accepted(reason: Reason | None) -> bool:

@@ -212,7 +212,7 @@ async def _result(answer: "Future[_T]", within_s: float) -> _T | None:
 @contextmanager
 def open_session(where: Where) -> Iterator[Session]:
     """Everything that stays open for one command. Journal and TLS prepare themselves during the imports."""
-    tls = made_ahead()
+    tls = made_ahead().result
     redactor = Redactor()
     with ExitStack() as stack:
         paths = find_paths()

@@ -70,7 +70,7 @@ GROUPS = (
     _crosstrade("wire", *(f"crosstrade/{test}" for test in _WIRE)),
     _crosstrade("proxy", "crosstrade/test_proxy_facts", "security/test_proxies"),
     _crosstrade("pipe", "crosstrade/test_pipe", "crosstrade/test_pipe_facts"),
-    _crosstrade("tls", "crosstrade/test_tls_facts", "crosstrade/test_pipe"),
+    _crosstrade("tls", "crosstrade/test_tls", "crosstrade/test_pipe"),
     _crosstrade("link", *_ENDINGS),
     _crosstrade("rest", "crosstrade/test_rest_facts", *_ENDINGS),
     _crosstrade("session", *_STREAM),

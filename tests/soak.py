@@ -279,7 +279,7 @@ class Soak:
 
     @property
     def warm_up_s(self) -> float:
-        """Ten minutes, or a half of a shorter run: caches and lists have their bounds, and fill up to them."""
+        """Ten minutes, or half of a shorter run: caches and lists have bounds, and fill up to them."""
         return min(WARM_UP_S, self._seconds / 2)
 
     def complaints(self) -> list[str]:

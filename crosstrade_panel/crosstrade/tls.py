@@ -2,7 +2,6 @@
 
 import ssl
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 
 import certifi
@@ -22,9 +21,10 @@ def default_tls() -> ssl.SSLContext:
     return context
 
 
-def made_ahead() -> Callable[[], ssl.SSLContext]:
-    """Begin to make a context, beside whatever is done meanwhile; to be called when it is needed."""
+def made_ahead() -> Future[ssl.SSLContext]:
+    """Begin to make a context, on a thread beside whatever is done meanwhile."""
     made: Future[ssl.SSLContext] = Future()
+    made.set_running_or_notify_cancel()
 
     def make() -> None:
         try:
@@ -32,5 +32,6 @@ def made_ahead() -> Callable[[], ssl.SSLContext]:
         except BaseException as error:  # noqa: BLE001 - raised where the context is asked for
             made.set_exception(error)
 
-    threading.Thread(target=make, name="tls", daemon=True).start()
-    return made.result
+    # No daemon: a program that ends meanwhile would take the library away from under it, and crash.
+    threading.Thread(target=make, name="tls").start()
+    return made
