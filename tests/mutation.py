@@ -66,7 +66,7 @@ GROUPS = (
         ),
     ),
     _crosstrade("address", "crosstrade/test_address", "crosstrade/test_address_said"),
-    _crosstrade("untrusted", *(f"crosstrade/{test}" for test in _WIRE)),
+    _crosstrade("untrusted", "crosstrade/test_usual_numbers", *(f"crosstrade/{test}" for test in _WIRE)),
     _crosstrade("wire", *(f"crosstrade/{test}" for test in _WIRE)),
     _crosstrade("proxy", "crosstrade/test_proxy_facts", "security/test_proxies"),
     _crosstrade("pipe", "crosstrade/test_pipe", "crosstrade/test_pipe_facts"),

@@ -1,4 +1,4 @@
-"""Numbers and words of replies, the usual ones the short way: what comes out is what the rule says."""
+"""Numbers of replies, the usual ones the short way: what comes out is what the rule says."""
 
 from decimal import Decimal
 
@@ -49,12 +49,3 @@ def test_a_whole_number_is_the_same_as_a_number_with_a_point_and_nothing_behind_
     wanted = number if 0 <= number < LARGEST else None
     assert untrusted.whole(number) == wanted
     assert untrusted.whole(Decimal(f"{number}.0")) == wanted
-
-
-def test_a_word_that_comes_again_is_cleaned_once_and_a_long_text_is_kept_nowhere() -> None:
-    before = untrusted._cleaned_again.cache_info()
-    assert [untrusted.text("Fut\u200bure of its own") for _ in range(3)] == ["Future of its own"] * 3
-    after = untrusted._cleaned_again.cache_info()
-    assert (after.misses - before.misses, after.hits - before.hits) == (1, 2)
-    assert untrusted.text("x" * 100_000) == "x" * untrusted.LONGEST_TEXT
-    assert untrusted._cleaned_again.cache_info().misses == after.misses

@@ -477,3 +477,7 @@ def test_more_values_than_anybody_has_are_not_decoded(value: bytes) -> None:
     with pytest.raises(untrusted.UnreadableError, match=r"\Atoo many values\Z"):
         untrusted.decode(b"[" + (value + b",") * 250_000 + value + b"]")
     assert untrusted.decode(b"[" + (value + b",") * 10 + value + b"]")
+
+
+def test_lines_and_columns_of_a_text_become_spaces_and_what_cannot_be_seen_goes() -> None:
+    assert untrusted.clean_text("a\tb\nc\rd\x07e\u200bf") == "a b c def"
