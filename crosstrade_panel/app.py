@@ -30,10 +30,11 @@ from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.elsewhere import Stir, presses_of
 from crosstrade_panel.hearsay import Hearsay
 from crosstrade_panel.manners import Manners, follow_login_setting
-from crosstrade_panel.preferences import Preferences
+from crosstrade_panel.preferences import Preferences, is_accepted
 from crosstrade_panel.runtime import TaskSupervisor, in_thread, install_crash_hooks, run
 from crosstrade_panel.server_choice import (
     AddressProblem,
+    NoStore,
     NoToken,
     ServerChoice,
     TokenProblem,
@@ -41,7 +42,7 @@ from crosstrade_panel.server_choice import (
     practice_server,
     proxy_for,
 )
-from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, StoreProblem, read_token
+from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, read_token
 from crosstrade_panel.storage.instance import Instance, Other, claim
 from crosstrade_panel.storage.journal_file import JournalFileError
 from crosstrade_panel.storage.journal_view import PressRecord
@@ -544,7 +545,7 @@ class Program:
         # A press need not wait for the test; the keyring does: it never keeps what the server did not accept.
         await self._connect(choice, choice.base_url, token)
         connected = self._gateway
-        while not _is_accepted(reason := await self._test_token(choice, choice.base_url, token)):
+        while not is_accepted(reason := await self._test_token(choice, choice.base_url, token)):
             if reason is not None and reason.cause is Cause.TOKEN_REFUSED:
                 return
             await asyncio.sleep(_TEST_AGAIN_S)
@@ -558,7 +559,7 @@ class Program:
 
     def _choose_address(self) -> ServerChoice:
         return choose_server(
-            base_url=self._base_url, environ=os.environ, settings=self._settings_file.load, store=_NoStore()
+            base_url=self._base_url, environ=os.environ, settings=self._settings_file.load, store=NoStore()
         )
 
     def _remember_account(self, account: str | None) -> None:
@@ -790,19 +791,6 @@ def _practice_view(exchange: "PracticeExchange") -> PracticeView:
     return PracticeView(drills, exchange.drill)
 
 
-class _NoStore:
-    """A keyring with nothing in it."""
-
-    problem: StoreProblem | None = None
-
-    def load(self, origin: str) -> str | None:  # noqa: ARG002 - a port
-        """Nothing."""
-        return None
-
-    def save(self, origin: str, token: str) -> None:
-        """Keep nothing."""
-
-
 async def _within(seconds: float, work: Coroutine[Any, Any, None]) -> None:
     """Wait for the end of something, but not for ever; what goes wrong in it holds up nothing."""
     task = asyncio.ensure_future(work)
@@ -903,11 +891,6 @@ async def _tls_for(base_url: BaseUrl) -> "Callable[[], ssl.SSLContext]":
         return default_tls
     context = await asyncio.wrap_future(made_ahead())
     return lambda: context
-
-
-def _is_accepted(reason: Reason | None) -> bool:
-    """Whether a read, failed for that reason or not at all, shows that the token is good."""
-    return reason is None or reason.cause is Cause.NINJATRADER_OFFLINE
 
 
 def _problem_text(choice: ServerChoice) -> str:

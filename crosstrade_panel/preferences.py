@@ -13,11 +13,10 @@ from crosstrade_panel.crosstrade.address import DEFAULT_BASE_URL, AddressError, 
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.secret import Secret
 from crosstrade_panel.runtime import in_thread
-from crosstrade_panel.server_choice import ServerChoice, TokenStore, choose_server
+from crosstrade_panel.server_choice import NoStore, ServerChoice, TokenStore, choose_server
 from crosstrade_panel.storage.credentials import (
     NotATokenError,
     SessionOnlyError,
-    StoreProblem,
     TokenSource,
     read_token,
 )
@@ -241,7 +240,7 @@ class Preferences:
             base_url=self._base_url,
             environ=os.environ,
             settings=lambda: loaded,
-            store=store or _NoStore(),
+            store=store or NoStore(),
         )
 
     def note_session_only(self, origin: str) -> None:
@@ -290,7 +289,7 @@ class Preferences:
     async def _try(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> None:
         try:
             reason = await self._test_token(choice, base_url, token)
-            if reason is not None and reason.cause is not Cause.NINJATRADER_OFFLINE:
+            if reason is not None and not is_accepted(reason):
                 self._say(texts.token_failed(texts.reason_sentence(reason)), Tone.BAD)
                 return
             if self._form is not None:
@@ -336,14 +335,6 @@ class Preferences:
         self.show()
 
 
-class _NoStore:
-    """A keyring with nothing in it."""
-
-    problem: StoreProblem | None = None
-
-    def load(self, origin: str) -> str | None:  # noqa: ARG002 - a port
-        """Nothing."""
-        return None
-
-    def save(self, origin: str, token: str) -> None:
-        """Keep nothing."""
+def is_accepted(reason: Reason | None) -> bool:
+    """Whether a read, failed for that reason or not at all, shows that the token is good."""
+    return reason is None or reason.cause is Cause.NINJATRADER_OFFLINE

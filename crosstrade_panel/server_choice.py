@@ -35,6 +35,19 @@ class TokenStore(CredentialStore, Protocol):
         """Why the last call was not served; None while all is well."""
 
 
+class NoStore:
+    """A keyring with nothing in it."""
+
+    problem: StoreProblem | None = None
+
+    def load(self, origin: str) -> str | None:  # noqa: ARG002 - a port
+        """Nothing."""
+        return None
+
+    def save(self, origin: str, token: str) -> None:
+        """Keep nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class AddressProblem:
     """The base URL cannot be used; `detail` says why and never repeats it."""

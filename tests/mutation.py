@@ -2,7 +2,7 @@
 
     python -m tests.mutation              every module
     python -m tests.mutation MODULE …     those whose path contains one of the words, e.g. trading/desk.py
-    python -m tests.mutation --children 4 --folder /tmp/mutants MODULE …
+    python -m tests.mutation --children 4 --folder FOLDER MODULE …
 
 Nothing is changed here: the tree is copied to a folder (a throw-away one, or the one named, in which a run
 that was stopped goes on), and mutmut is installed there, where it sees the packages of this environment.

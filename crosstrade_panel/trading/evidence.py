@@ -157,6 +157,16 @@ class Evidence:
     _listed: dict[str, Account] = field(default_factory=dict)
     _there: list[tuple[float, frozenset[str]]] = field(default_factory=list)
 
+    def add(self, read: PositionsRead | AccountsRead | OrdersRead) -> None:
+        """Take in a read of whatever kind."""
+        match read:
+            case PositionsRead():
+                self.add_positions(read)
+            case OrdersRead():
+                self.add_orders(read)
+            case _:
+                self.add_listing(read)
+
     def add_positions(self, read: PositionsRead) -> None:
         """Take in a read of the positions; one sent too early is no evidence."""
         if read.stamp.sent_at < self.earliest:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from crosstrade_panel.domain.names import fold
-from crosstrade_panel.domain.snapshot import OrdersRead, PositionsRead, Source
+from crosstrade_panel.domain.snapshot import AccountsRead, OrdersRead, PositionsRead, Source
 from crosstrade_panel.trading.budget import VERIFYING_LEAVES
 from crosstrade_panel.trading.evidence import Judgement, Proof, other_source
 from crosstrade_panel.trading.pace import Pace
@@ -237,20 +237,16 @@ class Verification:
         """What another press or the background has read. That a read of theirs failed is their news."""
         if asyncio.current_task() in self._under_way or isinstance(read, FailedRead):
             return
-        evidence = self._proof.evidence
-        if read.stamp.sent_at < evidence.earliest:
+        if read.stamp.sent_at < self._proof.evidence.earliest:
             return
-        match read:
-            case PositionsRead():
-                evidence.add_positions(read)
-            case OrdersRead():
-                evidence.add_orders(read)
-            case _:
-                evidence.add_listing(read)
-        self._on_read(read)
+        self._take_in(read)
         self._news.set()
 
-    # What comes back after the end is the watch's, and whoever follows that.
+    def _take_in(self, read: PositionsRead | AccountsRead | OrdersRead) -> None:
+        # What comes back after the end is the watch's, and whoever follows that.
+        if not self._is_over:
+            self._proof.evidence.add(read)
+            self._on_read(read)
 
     async def _read_positions(self, source: Source) -> None:
         try:
@@ -261,10 +257,7 @@ class Verification:
             self._proof.evidence.fail(source, error.reason)
             self._on_read(FailedRead(source, error.reason))
         else:
-            if self._is_over:
-                return
-            self._proof.evidence.add_positions(read)
-            self._on_read(read)
+            self._take_in(read)
 
     async def _list_accounts(self) -> None:
         try:
@@ -275,10 +268,7 @@ class Verification:
             self._proof.evidence.last_failure = error.reason
             self._on_read(FailedRead(Source.ACCOUNTS, error.reason))
         else:
-            if self._is_over:
-                return
-            self._proof.evidence.add_listing(read)
-            self._on_read(read)
+            self._take_in(read)
 
     async def _read_orders(self, account: str) -> None:
         # A read of the orders that fails is no news of the positions: they stay "not checked".
@@ -288,10 +278,7 @@ class Verification:
             if not self._is_over:
                 self._on_read(FailedRead(Source.ORDERS, error.reason, account))
         else:
-            if self._is_over:
-                return
-            self._proof.evidence.add_orders(read)
-            self._on_read(read)
+            self._take_in(read)
         finally:
             # The second of two reads counts from the answer to the first.
             self._orders_at[fold(account)] = self._clock.monotonic()

@@ -8,7 +8,6 @@ less tightly, for a try.
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,18 +18,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
+from freeze import version  # noqa: E402
 from windows.dlls import complaints  # noqa: E402
 
 ICON = ROOT / "resources" / "icons" / "crosstrade-panel.ico"
-
-
-def own_version() -> str:
-    """The one place it comes from."""
-    text = (ROOT / "crosstrade_panel" / "__init__.py").read_text("utf-8")
-    found = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
-    if found is None:
-        raise SystemExit("The version is not where it should be.")
-    return found[1]
 
 
 def makensis() -> str:
@@ -46,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("frozen", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--version", default=own_version())
+    parser.add_argument("--version", default=version())
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args(arguments)
     frozen, folder = options.frozen.absolute(), options.folder.absolute()
