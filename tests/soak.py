@@ -136,13 +136,14 @@ class Soak:
         self._seed = seed
         self._paths = find_paths({HOME_VARIABLE: str(home)})
         self.exchange = ExchangeProcess(home, SCALE)
-        self.series = gauges.Series()
+        self.series = gauges.Series(int(seconds / self._sample_s) + 2)
         self.stalls = Stalls()
         self.warnings = Warnings()
         self.broken: list[str] = []
         self.grown: list[str] = []
         self.reads: Counter[str] = Counter()
         self.kinds: list[Counter[str]] = []  # the first behind the warm-up, and the newest
+        self.places: list[Counter[str]] = []  # the same of what is in memory, and where from
         self.hand: Hand | None = None
         self.left_over: list[str] = []
         self._rss_at_start = 0.0
@@ -218,7 +219,6 @@ class Soak:
 
     async def _measure(self, program: Program) -> None:
         began = time.monotonic()
-        sample_s = min(SAMPLE_S, self._seconds / 20)
         objects_at = -OBJECTS_S
         while True:
             with self.stalls.own():
@@ -228,7 +228,8 @@ class Soak:
                     gc.collect()
                     is_warm = objects_at >= self.warm_up_s
                     self.kinds = [*self.kinds[:is_warm], gauges.objects_by_type()]
-            await asyncio.sleep(sample_s)
+                    self.places = [*self.places[:is_warm], gauges.resident()]
+            await asyncio.sleep(self._sample_s)
 
     def _sample(self, program: Program) -> dict[str, float]:
         import psutil
@@ -244,9 +245,12 @@ class Soak:
         proofs = [press.proof for press in presses if press.proof is not None]
         assert self.hand is not None
         sample: dict[str, float] = {
+            "memory MB": (memory.rss - memory.shared) / gauges.MB,
             "RSS MB": memory.rss / gauges.MB,
             "USS MB": memory.uss / gauges.MB,
+            "RSS of files MB": memory.shared / gauges.MB,
             "in use MB": gauges.in_use() / gauges.MB,
+            "Python's blocks": sys.getallocatedblocks(),
             "tasks": len(asyncio.all_tasks()),
             "supervised tasks": len(program._supervisor._tasks),
             "tasks of the watch": len(desk.watch._under_way) + len(desk.watch._waiting),
@@ -278,6 +282,10 @@ class Soak:
     # -- what came of it
 
     @property
+    def _sample_s(self) -> float:
+        return min(SAMPLE_S, self._seconds / 20)
+
+    @property
     def warm_up_s(self) -> float:
         """Ten minutes, or half of a shorter run: caches and lists have bounds, and fill up to them."""
         return min(WARM_UP_S, self._seconds / 2)
@@ -302,7 +310,7 @@ class Soak:
         sent_twice(attempts, arrivals)
         minutes = self.series.at[-1] / 60
         yield f"CPython {sys.version.split()[0]}, {sys.platform}; {minutes:.1f} minutes, seed {self._seed}"
-        yield f"warm-up {self.warm_up_s:.0f} s; one sample every {min(SAMPLE_S, self._seconds / 20):.1f} s"
+        yield f"warm-up {self.warm_up_s:.0f} s; one sample every {self._sample_s:.1f} s"
         yield ""
         yield from gauges.table(gauges.growths(self.series, self.warm_up_s))
         yield ""
@@ -329,6 +337,9 @@ class Soak:
             yield ""
             yield "objects that there were more of in the end than behind the warm-up"
             yield from gauges.most_grown(self.kinds[0], self.kinds[-1])
+            yield ""
+            yield "what was mapped, behind the warm-up and in the end"
+            yield from gauges.most_moved(self.places[0], self.places[-1])
         yield ""
         complaints = self.complaints()
         yield f"wrong: {len(complaints)}" if complaints else "wrong: nothing"

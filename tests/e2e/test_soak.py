@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -39,15 +42,16 @@ def test_ten_seconds_of_presses_faults_and_reconnects_leave_nothing_behind_and_s
 # -- growth ---
 
 
-def run_of(minutes: float, **leaks: float) -> Series:
-    """Work that comes and goes, every 5 s; and what is leaked a minute."""
-    random, series = Random(1), Series()
+def run_of(minutes: float, lifted: Callable[[str, float], float] = lambda *_: 0.0, **leaks: float) -> Series:
+    """Work that comes and goes, every 5 s; what is leaked a minute, and by what a gauge is lifted then."""
+    random, series = Random(1), Series(int(minutes * 12))
     for number in range(int(minutes * 12)):
         at = number * 5.0
         noise = {name: 10.0 + random.choice((0, 0, 1, 4)) for name in (*MEMORY, *COUNTS, *TOLD)}
         noise["reads"] = at * 8
         leaked = {name: noise[name] + int(a_minute * at / 60) for name, a_minute in leaks.items()}
-        series.add(at, noise | leaked)
+        told = noise | leaked
+        series.add(at, {name: value + lifted(name, at) for name, value in told.items()})
     return series
 
 
@@ -61,26 +65,20 @@ def test_work_that_comes_and_goes_is_no_growth() -> None:
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_one_more_every_other_minute_is_told_through_the_noise(name: str) -> None:
-    assert grown(run_of(20, **{name: 0.5})) == {name}
+    leak: dict[str, Any] = {name: 0.5}
+    assert grown(run_of(20, **leak)) == {name}
 
 
 def test_a_megabyte_for_ten_thousand_reads_is_told_and_half_of_it_is_not() -> None:
     reads_a_minute = 8 * 60
-    for mb, told in ((1.5, {"RSS MB"}), (0.5, set())):
-        series = run_of(30, **{"RSS MB": 0.0})
+    for mb, told in ((1.5, {"memory MB"}), (0.5, set())):
         drip = mb * reads_a_minute / 10_000
-        values = series.values["RSS MB"]
-        for number, at in enumerate(series.at):
-            values[number] += drip * at / 60
-        assert grown(series) == told
+        dripping = partial(lambda drip, name, at: drip * at / 60 if name == "memory MB" else 0.0, drip)
+        assert grown(run_of(30, dripping)) == told
 
 
 def test_what_rises_only_during_the_warm_up_is_no_growth() -> None:
-    series = run_of(20)
-    values = series.values["widgets"]
-    for number, at in enumerate(series.at):
-        values[number] += min(at, 170.0)
-    assert grown(series) == set()
+    assert grown(run_of(20, lambda name, at: min(at, 170.0) if name == "widgets" else 0.0)) == set()
 
 
 def test_a_few_wild_values_do_not_bend_a_slope() -> None:
@@ -90,11 +88,18 @@ def test_a_few_wild_values_do_not_bend_a_slope() -> None:
 
 
 def test_a_gauge_that_is_met_later_was_nothing_before() -> None:
-    series = Series()
+    series = Series(3)
     series.add(0.0, {"a": 1.0})
     series.add(5.0, {"a": 1.0, "b": 2.0})
     series.add(10.0, {"a": 1.0})
     assert series.of("b") == [0.0, 2.0, 0.0]
+
+
+def test_a_sample_too_many_takes_the_place_of_the_newest() -> None:
+    series = Series(2)
+    for at in (0.0, 5.0, 10.0):
+        series.add(at, {"a": at})
+    assert (list(series.at), series.of("a")) == ([0.0, 10.0], [0.0, 10.0])
 
 
 def test_each_third_is_told_by_its_median() -> None:

@@ -7,7 +7,7 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -18,7 +18,8 @@ MOST_MB_PER_10K_READS = 1.0
 LEAST_JUDGED_S = 300.0
 """Less than that, behind the warm-up, shows no trend."""
 
-MEMORY = ("RSS MB", "USS MB")
+MEMORY = ("memory MB", "RSS MB", "USS MB")
+"""Of these the first is judged: RSS without what is mapped from files, which the system can take back."""
 COUNTS = (
     "tasks",
     "supervised tasks",
@@ -35,31 +36,49 @@ COUNTS = (
     "unacknowledged presses",
 )
 """Of these there must be no more in the end than behind the warm-up."""
-TOLD = ("in use MB", "sockets established", "evidence reads kept", "journal KB", "reads", "presses")
+TOLD = (
+    "RSS of files MB",
+    "in use MB",
+    "Python's blocks",
+    "sockets established",
+    "evidence reads kept",
+    "journal KB",
+    "reads",
+    "presses",
+)
 """Of these more is no fault: the reads kept swing with the presses in hand, and those are judged."""
 
 
-def _numbers() -> "array[float]":
-    return array("d")
-
-
-@dataclass(slots=True)
 class Series:
-    """Every sample: seconds since start, and each gauge by name. What measures must not grow itself."""
+    """So many samples at most: seconds since start, and each gauge by name.
 
-    at: "array[float]" = field(default_factory=_numbers)
-    values: "dict[str, array[float]]" = field(default_factory=dict)
+    What measures must not grow itself: the room for all of them is taken, and touched, with the first.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._at = self._room()
+        self._values: dict[str, array[float]] = {}
+
+    def _room(self) -> "array[float]":
+        return array("d", [0.0]) * self._most
 
     def add(self, at: float, sample: Mapping[str, float]) -> None:
-        self.at.append(at)
-        for name in {*self.values, *sample}:
-            known = self.values.setdefault(name, _numbers())
+        """Where there is room for no more, the newest takes the place of the one before."""
+        number = min(self._count, self._most - 1)
+        self._at[number] = at
+        for name in {*self._values, *sample}:
             # A gauge that is met later than the others was nothing until then.
-            known.extend([0.0] * (len(self.at) - 1 - len(known)))
-            known.append(sample.get(name, 0.0))
+            self._values.setdefault(name, self._room())[number] = sample.get(name, 0.0)
+        self._count = number + 1
+
+    @property
+    def at(self) -> "array[float]":
+        return self._at[: self._count]
 
     def of(self, name: str, since: float = 0.0, until: float = float("inf")) -> list[float]:
-        return [value for at, value in zip(self.at, self.values[name], strict=True) if since <= at <= until]
+        return [value for at, value in zip(self.at, self._values[name], strict=False) if since <= at <= until]
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -111,7 +130,7 @@ def growths(series: Series, warm_up_s: float) -> list[Growth]:
         if name in MEMORY:
             read_at = dict(zip(at, reads, strict=True))
             per_10k = 10_000 * slope([(read_at[when], value) for when, value in lowest])
-            too_much = is_judged and name == "RSS MB" and per_10k >= MOST_MB_PER_10K_READS
+            too_much = is_judged and name == MEMORY[0] and per_10k >= MOST_MB_PER_10K_READS
             found.append(Growth(name, first, last, per_10k, too_much, "MB per 10,000 reads"))
         else:
             rise = slope(lowest) * (end - start)
@@ -143,6 +162,13 @@ def most_grown(before: Counter[str], after: Counter[str], most: int = 12) -> lis
     return [f"{count:+8d}  {name}  ({after[name]})" for name, count in grown.most_common(most)]
 
 
+def most_moved(before: Counter[str], after: Counter[str], most: int = 16) -> list[str]:
+    """What has more bytes than before, and what has less: blocks that grow together change their name."""
+    moved = {name: after[name] - before[name] for name in {*before, *after} if after[name] != before[name]}
+    largest = sorted(moved, key=lambda name: -abs(moved[name]))[:most]
+    return [f"{moved[name] >> 10:+8d} kB  {name}  ({after[name] >> 10} kB)" for name in largest]
+
+
 class Blocks(ctypes.Structure):
     """`struct mallinfo2` of glibc."""
 
@@ -163,6 +189,27 @@ def blocks() -> Blocks:
         return Blocks()
     mallinfo2.restype = Blocks
     found: Blocks = mallinfo2()
+    return found
+
+
+def resident() -> Counter[str]:
+    """Bytes in memory by what they are mapped from: a file's name, `[heap]`, or unnamed blocks by their size.
+
+    What is mapped from a file, and was not written to, is the system's to take back: a library's code that is
+    met late raises RSS and is no growth of ours.
+    """
+    found: Counter[str] = Counter()
+    name = ""
+    for line in Path("/proc/self/smaps").read_text().splitlines() if sys.platform == "linux" else ():
+        word, _, rest = line.partition(" ")
+        if not word.endswith(":"):
+            parts = rest.split(maxsplit=4)
+            begin, _, end = word.partition("-")
+            size = (int(end, 16) - int(begin, 16)) >> 10
+            kind = parts[0]
+            name = f"{kind} {parts[4]}" if len(parts) > 4 else f"{kind} unnamed, {size} kB"
+        elif word == "Rss:":
+            found[name] += int(rest.split()[0]) * 1024
     return found
 
 
