@@ -5,7 +5,7 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -136,10 +136,13 @@ class JournalFile:
             raise _error(error) from error
         return cls(path, owner, connection)
 
-    def append(self, rows: Iterable[Row]) -> None:
+    def append(self, rows: Sequence[Row]) -> None:
         """Commit rows, all or none. Does not wait for the disk: see `sync`."""
         execute = self._connection.execute
         try:
+            if len(rows) == 1:  # a transaction by itself, as of every press's intent
+                self._insert(rows[0])
+                return
             execute("BEGIN IMMEDIATE")
             for row in rows:
                 self._insert(row)
@@ -349,10 +352,13 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+_FACTS = json.JSONEncoder(default=str)
+
+
 def _json(facts: Mapping[str, Fact]) -> str:
     """Facts as ASCII JSON, whatever is in them."""
     try:
-        text = json.dumps(dict(facts), default=str)
+        text = _FACTS.encode(dict(facts))
     except (TypeError, ValueError, RecursionError) as error:
         text = json.dumps({"not_encodable": type(error).__name__})
     return text if len(text) <= MAX_FACTS else json.dumps({"too_long": len(text)})

@@ -29,6 +29,8 @@ _SYNCED = frozenset({EntryKind.ATTEMPT, EntryKind.ANSWER, EntryKind.OUTCOME})
 _EXPENDABLE = frozenset({EntryKind.READ, EntryKind.NOTE})
 _ROWS_WITHOUT_CHECKPOINT = 5_000
 _MAX_WAITING_CHARACTERS = 64_000_000
+_LINGER_S = 0.01
+"""Behind an intent its press goes out: so long the attempt's row waits, as this thread would hold it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Pace:
     idle_s: float = 2.0
     """Without a write for so long, it checkpoints."""
     hang_s: float = 1.0
-    """A call to the disk that takes longer counts as hanging."""
+    """A call to the disk that takes longer counts as hanging; noticed a quarter later at the latest."""
     first_pause_s: float = 0.05
     """Before the first new try; each further one waits twice as long."""
     longest_pause_s: float = 5.0
@@ -71,7 +73,6 @@ class JournalWriter:
         self._trouble: Problem | None = None
         self._busy_since: float | None = None
         self._hanging = False
-        self._watch_sleeps = False
         self._suspect = False
         self._closing = False
         self._hopeless = False
@@ -79,6 +80,7 @@ class JournalWriter:
         self._file: JournalFile | None = None
         self._uncheckpointed = 0
         self._last_write = time.monotonic()
+        self._linger_until = 0.0
         self._next_try = 0.0
         self._pause_s = pace.first_pause_s
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -99,7 +101,9 @@ class JournalWriter:
                 self._characters += len(row.facts)
                 if row.kind is EntryKind.INTENT:
                     self._next_try = 0.0  # a press asks the disk again now, whatever it said before
-                self._work.notify()
+                if row.kind is not EntryKind.ATTEMPT or time.monotonic() >= self._linger_until:
+                    self._linger_until = 0.0
+                    self._work.notify()
             else:
                 self._lost += 1
         if not taken:
@@ -158,11 +162,15 @@ class JournalWriter:
                 if self._closing and (self._hopeless or not self._rows):
                     return False
                 last_chance = self._closing and self._trouble is not Problem.BUSY
-                if self._rows and (self._file is not None or now >= self._next_try or last_chance):
+                lingers = now < self._linger_until and not self._closing
+                is_time = self._file is not None or now >= self._next_try or last_chance
+                if self._rows and is_time and not lingers:
                     return True
                 due = self._due()
                 if self._suspect or (due is not None and now >= due):
                     return True
+                if lingers:
+                    due = self._linger_until if due is None else min(due, self._linger_until)
                 self._work.wait(None if due is None else due - now)
 
     def _due(self) -> float | None:
@@ -232,6 +240,8 @@ class JournalWriter:
         _settle(rows, committed=True)
         if rows:
             self._last_write = time.monotonic()
+            if rows[-1][0].kind is EntryKind.INTENT:
+                self._linger_until = self._last_write + _LINGER_S
             self._uncheckpointed += len(rows)
             self._after_commit(rows)
 
@@ -320,8 +330,6 @@ class JournalWriter:
     def _at_the_disk(self) -> Iterator[None]:
         with self._lock:
             self._busy_since = time.monotonic()
-            if self._watch_sleeps:
-                self._watch.notify()
         try:
             yield
         finally:
@@ -337,10 +345,8 @@ class JournalWriter:
                 while not self._is_overdue():
                     if self._closing:
                         return
-                    since = self._busy_since
-                    hangs_at = None if since is None or self._hanging else since + self._pace.hang_s
-                    self._watch_sleeps = hangs_at is None
-                    self._watch.wait(None if hangs_at is None else max(0.0, hangs_at - time.monotonic()))
+                    # Looks by itself: a thread that each write wakes would run in the middle of a press.
+                    self._watch.wait(self._pace.hang_s / 4)
                 self._hanging = True
             self._tell()
 

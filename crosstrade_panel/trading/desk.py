@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future, wait
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -79,7 +79,8 @@ class Desk:
         """Write the press down before its first byte leaves; no disk delays it for longer than 20 ms."""
         written = self.record.intent(press)
         # A healthy disk takes a tenth of this, the loop's waking of us more; a hanging one holds up no frame.
-        wait({written}, timeout=_AT_ONCE_S)
+        with contextlib.suppress(TimeoutError, CancelledError):
+            written.exception(_AT_ONCE_S)
         if not written.done():
             await self._wait_for(written)
         if not written.done():

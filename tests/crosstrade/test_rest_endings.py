@@ -359,10 +359,11 @@ async def test_an_unforeseen_error_before_sending_is_not_sent(monkeypatch: pytes
 
     with ContractServer() as server:
         async with gateway_to(server) as gateway:
-            monkeypatch.setattr(httpx, "Request", broken)
-            assert shape(await ending(gateway)) == (NOT_SENT, Cause.NO_LINK)
             monkeypatch.setattr(httpx, "URL", lambda _: (_ for _ in ()).throw(httpx.InvalidURL("no")))
             assert shape(await ending(gateway)) == (NOT_SENT, Cause.BAD_ADDRESS)
+            monkeypatch.undo()
+            monkeypatch.setattr(httpx, "Request", broken)
+            assert shape(await ending(gateway)) == (NOT_SENT, Cause.NO_LINK)
         assert server.log == []
 
 

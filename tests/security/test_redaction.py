@@ -5,6 +5,7 @@ import faulthandler
 import json
 import logging
 import os
+import string
 import subprocess
 import sys
 import textwrap
@@ -19,6 +20,8 @@ from urllib.parse import quote, quote_plus
 import httpcore
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crosstrade_panel import cli, cli_session
 from crosstrade_panel.crosstrade.address import Secret as HeaderSecret
@@ -91,6 +94,29 @@ def test_every_spelling_is_hidden_and_the_rest_is_kept(redact: Redactor) -> None
         assert "(hidden)" in shown
     harmless = "Sim101 MES 12-25 TWFkZSB1cA== %2F made up token"
     assert redact(harmless) == harmless
+
+
+class Thorough(Redactor):
+    """Looks at every text for every spelling."""
+
+    def _may_hold_one(self, text: str) -> bool:
+        return True
+
+
+TOKENS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+PLAIN = st.text(string.ascii_letters + string.digits, min_size=8, max_size=40)
+
+
+@given(token=TOKENS | PLAIN, around=st.text(max_size=20))
+def test_a_text_that_is_let_through_unsearched_holds_no_spelling(token: str, around: str) -> None:
+    quick, thorough = Redactor(), Thorough()
+    for redactor in (quick, thorough):
+        redactor.hide(Secret(token))
+    escaped = "".join(f"\\u{ord(each):04x}" for each in token)
+    for whole in (*spellings(token).values(), escaped):
+        for end in {len(whole), *range(len(whole) // 2 - 1, len(whole) // 2 + 2)}:
+            text = f"{around}{whole[:end]} {around}"
+            assert quick(text) == thorough(text)
 
 
 @pytest.mark.parametrize("spelling", spellings().values(), ids=spellings())
