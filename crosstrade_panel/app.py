@@ -78,6 +78,8 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _REFRESH_MS = 200
+_CALM_REFRESH_MS = 500
+"""Where nothing is on its way: every read and every gesture paints by itself."""
 _JOURNAL_WAIT_S = 5.0
 _ELSEWHERE_S = 0.2
 _ASK_AFTER_S = 1.0
@@ -463,7 +465,11 @@ class Program:
         if self._stream is not None:
             self._presenter.know_stream(*self._stream.view())
         self._presenter.refresh()
-        self._rest_while_hidden()
+        is_unresolved = any(press.is_unresolved for press in self._presenter.book.presses)
+        wanted_ms = _REFRESH_MS if is_unresolved else _CALM_REFRESH_MS
+        if self._refresh.interval() != wanted_ms:
+            self._refresh.setInterval(wanted_ms)
+        self._rest_while_hidden(is_unresolved=is_unresolved)
         if self._window.settings.isVisible():
             self._preferences.know_accounts(self._presenter.account_choices)
 
@@ -497,13 +503,12 @@ class Program:
             presses = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
             self._manners.show_state(presses, self._watch)
 
-    def _rest_while_hidden(self) -> None:
+    def _rest_while_hidden(self, *, is_unresolved: bool) -> None:
         """Read rarely where nobody looks and nothing can be pressed; at once when somebody looks again."""
         if self._watch is None:
             return
         is_shown = self._window.isVisible() and not self._window.isMinimized()
         may_press = self._manners.has_hot_key
-        is_unresolved = any(press.is_unresolved for press in self._presenter.book.presses)
         was_hidden = self._watch.is_hidden
         self._watch.is_hidden = not (is_shown or may_press or is_unresolved)
         if was_hidden and not self._watch.is_hidden:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from statistics import median
@@ -19,6 +19,7 @@ from crosstrade_panel.crosstrade.address import BaseUrl, Secret
 from crosstrade_panel.crosstrade.link import Link, Progress, TooLargeError
 from crosstrade_panel.crosstrade.pipe import Dial
 from crosstrade_panel.crosstrade.proxy import Proxy, ProxyError
+from crosstrade_panel.crosstrade.steps import in_turns
 from crosstrade_panel.crosstrade.tls import default_tls
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
@@ -220,19 +221,21 @@ class RestGateway:
 
     async def positions(self) -> PositionsRead:
         """All open positions."""
-        return await self._read(wire.POSITIONS_PATH, wire.read_positions)
+        return await self._read(wire.POSITIONS_PATH, wire.positions_in_steps)
 
     async def snapshot(self) -> PositionsRead:
         """All accounts with their open positions."""
-        return await self._read(wire.SNAPSHOT_PATH, wire.read_snapshot)
+        return await self._read(wire.SNAPSHOT_PATH, wire.snapshot_in_steps)
 
     async def accounts(self) -> AccountsRead:
         """All accounts."""
-        return await self._read(wire.ACCOUNTS_PATH, wire.read_accounts)
+        return await self._read(wire.ACCOUNTS_PATH, wire.accounts_in_steps)
 
     async def orders(self, account: str) -> OrdersRead:
         """The orders of one account."""
-        return await self._read(wire.orders_path(account), lambda answer: wire.read_orders(answer, account))
+        return await self._read(
+            wire.orders_path(account), lambda answer: wire.orders_in_steps(answer, account)
+        )
 
     async def warm(self) -> None:
         """Connect both links, so that a press needs no handshake. Sends nothing; never raises."""
@@ -284,7 +287,7 @@ class RestGateway:
                 Reason(Cause.INTERNAL), sent_at=answer.sent_at, answered_at=answer.answered_at
             ) from error
 
-    async def _read(self, path: str, parse: Callable[[Answer], _ReadT]) -> _ReadT:
+    async def _read(self, path: str, parse: Callable[[Answer], Generator[None, None, _ReadT]]) -> _ReadT:
         flaw = self._token_flaw()
         if flaw is not None:
             raise ReadFailedError(Reason(flaw))
@@ -302,7 +305,7 @@ class RestGateway:
         self._read_times.append(round_trip_s)
         self.give_ups_in_a_row = 0
         try:
-            read = parse(answer)
+            read = await in_turns(parse(answer))
         except ReadFailedError as error:
             self._tell(replace(self._report, failure=error.reason, offline_since=None))
             raise

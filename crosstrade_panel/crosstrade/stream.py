@@ -24,6 +24,7 @@ from crosstrade_panel.crosstrade.address import BaseUrl, Secret
 from crosstrade_panel.crosstrade.pipe import Dial, notice_dead_peer
 from crosstrade_panel.crosstrade.proxy import Proxy, ProxyError
 from crosstrade_panel.crosstrade.session import Call, Goodbye, Session, receipt_of
+from crosstrade_panel.crosstrade.steps import in_turns
 from crosstrade_panel.crosstrade.tls import default_tls
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
@@ -251,7 +252,7 @@ class Stream:
             raise ReadFailedError(Reason(Cause.CONNECTION_LOST))
         if not call.answer.done():
             raise ReadFailedError(Reason(Cause.NO_ANSWER))
-        return wire.read_positions(call.answer.result())
+        return await in_turns(wire.positions_in_steps(call.answer.result()))
 
     async def _press(self, frame_id: str, frame: bytes, on_delivered: OnDelivered | None) -> Receipt:
         flaw = self._token_flaw()

@@ -6,7 +6,7 @@ key that is not there is a failed read and no empty list. Strict in what is writ
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from crosstrade_panel.crosstrade import untrusted
+from crosstrade_panel.crosstrade.steps import at_once
 from crosstrade_panel.crosstrade.untrusted import Json, Object, UnreadableError
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Reason
@@ -50,6 +51,7 @@ STREAM_PATH = "/ws/stream"
 
 _SIDES = {"long": Side.LONG, "short": Side.SHORT}
 _FLAT = "flat"
+_ROWS_A_STEP = 250
 # Each transport is sent the spelling that its own page shows.
 _Words: TypeAlias = Mapping[Action | OrderType | TimeInForce, str]
 _REST_WORDS: _Words = {
@@ -615,11 +617,21 @@ def read_positions(answer: Answer) -> PositionsRead:
     Raises:
         ReadFailedError: it shows nothing.
     """
+    return at_once(positions_in_steps(answer))
+
+
+def positions_in_steps(answer: Answer) -> Generator[None, None, PositionsRead]:
+    """`read_positions`, so many rows a step: of thousands each takes less than half a frame."""
     fields, rows = _list_of(answer, "positions")
     blemishes = _Blemishes()
     blemishes.count(fields, rows)
-    positions = tuple(_Rows(blemishes).read(rows))
-    return PositionsRead(Source.POSITIONS, _stamp(answer, fields), positions, None, blemishes.flaws())
+    reader = _Rows(blemishes)
+    positions = reader.read(rows[:_ROWS_A_STEP])
+    for start in range(_ROWS_A_STEP, len(rows), _ROWS_A_STEP):
+        yield
+        positions += reader.read(rows[start : start + _ROWS_A_STEP])
+    stamp = _stamp(answer, fields)
+    return PositionsRead(Source.POSITIONS, stamp, tuple(positions), None, blemishes.flaws())
 
 
 def read_snapshot(answer: Answer) -> PositionsRead:
@@ -628,13 +640,23 @@ def read_snapshot(answer: Answer) -> PositionsRead:
     Raises:
         ReadFailedError: it shows nothing.
     """
+    return at_once(snapshot_in_steps(answer))
+
+
+def snapshot_in_steps(answer: Answer) -> Generator[None, None, PositionsRead]:
+    """`read_snapshot`, some accounts a step."""
     fields, entries = _list_of(answer, "accounts")
     blemishes = _Blemishes()
     blemishes.count(fields, entries)
     rows = _Rows(blemishes)
     positions: list[Position] = []
     accounts: list[Account] = []
+    in_this_step = 0
     for entry in entries:
+        if in_this_step >= _ROWS_A_STEP:
+            in_this_step = 0
+            yield
+        in_this_step += 1
         account = _account(entry)
         account_name = account.name if account is not None else None
         if account is not None:
@@ -644,6 +666,7 @@ def read_snapshot(answer: Answer) -> PositionsRead:
         held = entry.get("positions") if isinstance(entry, dict) else None
         if isinstance(held, list):
             positions += rows.read(held, account_name)
+            in_this_step += len(held)
         else:
             blemishes.spoil(account_name, "an account has no name")
     _spoil_doubles(accounts, blemishes)
@@ -657,11 +680,18 @@ def read_accounts(answer: Answer) -> AccountsRead:
     Raises:
         ReadFailedError: it shows nothing.
     """
+    return at_once(accounts_in_steps(answer))
+
+
+def accounts_in_steps(answer: Answer) -> Generator[None, None, AccountsRead]:
+    """`read_accounts`, so many rows a step."""
     fields, rows = _list_of(answer, "accounts", "data", bare=True)
     blemishes = _Blemishes()
     blemishes.count(fields, rows)
     accounts: list[Account] = []
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number and number % _ROWS_A_STEP == 0:
+            yield
         account = _account(row)
         if account is not None:
             accounts.append(account)
@@ -679,11 +709,20 @@ def read_orders(answer: Answer, account: str) -> OrdersRead:
     Raises:
         ReadFailedError: it shows nothing.
     """
+    return at_once(orders_in_steps(answer, account))
+
+
+def orders_in_steps(answer: Answer, account: str) -> Generator[None, None, OrdersRead]:
+    """`read_orders`, so many rows a step."""
     fields, rows = _list_of(answer, "orders", bare=True)
     blemishes = _Blemishes()
     blemishes.count(fields, rows)
-    orders = tuple(_order(row, account, blemishes) for row in rows)
-    return OrdersRead(_stamp(answer, fields), account, orders, blemishes.flaws())
+    orders: list[Order] = []
+    for number, row in enumerate(rows):
+        if number and number % _ROWS_A_STEP == 0:
+            yield
+        orders.append(_order(row, account, blemishes))
+    return OrdersRead(_stamp(answer, fields), account, tuple(orders), blemishes.flaws())
 
 
 def _list_of(answer: Answer, *keys: str, bare: bool = False) -> tuple[Object, list[Json]]:

@@ -1,0 +1,110 @@
+"""A read of thousands of rows is made in steps: it says the same, and others have their turn meanwhile."""
+
+import asyncio
+import json
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from crosstrade_panel.crosstrade import wire
+from crosstrade_panel.crosstrade.steps import at_once, in_turns
+from crosstrade_panel.crosstrade.wire import Answer
+from crosstrade_panel.trading.ports import ReadFailedError
+
+Steps = Generator[None, None, Any]
+STEP = wire._ROWS_A_STEP
+
+
+def position(number: int, account: str = "Sim101") -> dict[str, Any]:
+    named = {"account": account, "instrument": f"MES {number:04}"}
+    return {**named, "marketPosition": "Long", "quantity": number + 1}
+
+
+def of_positions(count: int) -> Any:
+    return {"positions": [position(number) for number in range(count)], "success": True}
+
+
+def of_accounts(count: int) -> Any:
+    return {"accounts": [{"name": f"Sim{number}"} for number in range(count)], "success": True}
+
+
+def of_orders(count: int) -> Any:
+    rows = [{"orderId": str(number), "instrument": "MES 12-25"} for number in range(count)]
+    return {"orders": rows, "success": True}
+
+
+def of_snapshot(count: int) -> Any:
+    held = [position(number, f"Sim{number // 20}") for number in range(count)]
+    entries = [
+        {"account": {"name": f"Sim{start // 20}"}, "positions": held[start : start + 20]}
+        for start in range(0, count, 20)
+    ]
+    return {"accounts": entries, "success": True}
+
+
+Read = tuple[Callable[[Answer], Any], Callable[[Answer], Steps], Callable[[int], Any]]
+READS: dict[str, Read] = {
+    "positions": (wire.read_positions, wire.positions_in_steps, of_positions),
+    "snapshot": (wire.read_snapshot, wire.snapshot_in_steps, of_snapshot),
+    "accounts": (wire.read_accounts, wire.accounts_in_steps, of_accounts),
+    "orders": (
+        lambda answer: wire.read_orders(answer, "Sim101"),
+        lambda answer: wire.orders_in_steps(answer, "Sim101"),
+        of_orders,
+    ),
+}
+
+
+def answer(body: Any) -> Answer:
+    return Answer(200, json.dumps(body).encode(), 1.0, 2.0, {})
+
+
+def turns_of(steps: Steps) -> int:
+    """How often others could have come in between."""
+    return sum(1 for _ in steps)
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_of_one_step_takes_no_turn_and_one_of_thousands_many(name: str) -> None:
+    _, in_steps, of = READS[name]
+    assert turns_of(in_steps(answer(of(0)))) == 0
+    assert turns_of(in_steps(answer(of(STEP - 20)))) == 0
+    assert turns_of(in_steps(answer(of(8 * STEP)))) >= 7
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("count", [0, 1, STEP, STEP + 1, 2 * STEP + 1])
+def test_in_steps_it_says_what_it_says_at_once(name: str, count: int) -> None:
+    whole, in_steps, of = READS[name]
+    said = answer(of(count))
+    assert at_once(in_steps(said)) == whole(said) == asyncio.run(in_turns(in_steps(said)))
+    rows = getattr(whole(said), "positions" if name == "snapshot" else name)
+    assert len(rows) == count
+
+
+def test_a_bad_row_in_a_later_step_spoils_the_read_as_one_in_the_first() -> None:
+    body = of_positions(2 * STEP)
+    body["positions"][-1] = 7
+    assert wire.read_positions(answer(body)).flaws.everything == "a row is no object"
+
+
+@pytest.mark.anyio
+async def test_others_have_their_turn_between_the_steps() -> None:
+    seen: list[str] = []
+
+    def steps() -> Generator[None, None, str]:
+        for number in range(3):
+            seen.append(f"step {number}")
+            asyncio.get_running_loop().call_soon(seen.append, f"turn {number}")
+            yield
+        return "done"
+
+    assert await in_turns(steps()) == "done"
+    assert seen == ["step 0", "turn 0", "step 1", "turn 1", "step 2", "turn 2"]
+
+
+@pytest.mark.anyio
+async def test_an_error_in_a_step_is_the_errors_own() -> None:
+    with pytest.raises(ReadFailedError):
+        await in_turns(wire.positions_in_steps(answer({"success": False})))
