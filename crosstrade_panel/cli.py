@@ -1,11 +1,12 @@
 """The command line: the same use cases as the window, for one command. It imports neither Qt nor qasync."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from crosstrade_panel import __version__, cli_output, cli_texts, texts
+from crosstrade_panel import __version__, cli_usage
 from crosstrade_panel.cli_arguments import (
     DiagnoseCommand,
     FlattenCommand,
@@ -21,7 +22,13 @@ from crosstrade_panel.cli_press import Attempt
 from crosstrade_panel.cli_session import Interruption, Session, open_session
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.snapshot import Account, Flaws, Position, Source
+from crosstrade_panel.late import late
 from crosstrade_panel.trading.ports import ReadFailedError
+
+if TYPE_CHECKING:
+    from crosstrade_panel import cli_output, cli_texts, texts
+else:
+    cli_output, cli_texts, texts = late("cli_output"), late("cli_texts"), late("texts")
 
 _T = TypeVar("_T")
 
@@ -31,7 +38,7 @@ FAILED_READ = 5
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command and return its exit code. Never raises but for a bug in the output itself."""
-    cli_output.prepare_streams()
+    _prepare_streams()
     try:
         command = parse(arguments)
     except SystemExit as leaving:
@@ -54,6 +61,13 @@ def run(arguments: Sequence[str]) -> int:
             return 0
 
 
+def _prepare_streams() -> None:
+    """Print what the terminal cannot show as a question mark, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
 # --- practice
 
 
@@ -61,11 +75,11 @@ def _simulator(command: SimulatorCommand) -> int:
     from crosstrade_panel.simulator import drills
 
     drill = command.drill
-    if drill == cli_texts.LIST_DRILLS:
+    if drill == cli_usage.LIST_DRILLS:
         cli_output.say("\n".join(drills.table()))
         return 0
     if drill is not None and drill not in drills.DRILLS:
-        cli_output.remark(cli_texts.unknown_drill(drill, drills.like(drill)))
+        cli_output.remark(cli_usage.unknown_drill(drill, drills.like(drill)))
         return USAGE
     from crosstrade_panel.simulator.alone import serve_alone
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from crosstrade_panel import cli_texts
+from crosstrade_panel import cli_usage
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
 from crosstrade_panel.domain.ticket import (
     OrderType,
@@ -106,7 +106,7 @@ class _Once(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         if getattr(namespace, f"had_{self.dest}", False):
-            parser.error(cli_texts.given_twice(option_string or self.dest))
+            parser.error(cli_usage.given_twice(option_string or self.dest))
         setattr(namespace, f"had_{self.dest}", True)
         setattr(namespace, self.dest, values)
 
@@ -124,10 +124,10 @@ def parse(arguments: Sequence[str]) -> Command:
             return VersionCommand()
         if chosen.diagnose:
             return DiagnoseCommand(_where(parser, practice=chosen.top_practice, base_url=chosen.top_base_url))
-        parser.error(cli_texts.NO_VERB)
+        parser.error(cli_usage.NO_VERB)
     if chosen.version or chosen.diagnose or chosen.top_practice or chosen.top_base_url is not None:
         # "--practice flatten" must not be a live flatten.
-        parser.error(cli_texts.OPTIONS_GO_BEHIND)
+        parser.error(cli_usage.OPTIONS_GO_BEHIND)
     verb: argparse.ArgumentParser = verbs[chosen.verb]
     if chosen.verb == "simulator":
         return SimulatorCommand(chosen.port, chosen.seed, chosen.drill)
@@ -175,7 +175,7 @@ def _price(text: str | None) -> Decimal | None:
 
 def _where(parser: argparse.ArgumentParser, *, practice: bool, base_url: str | None) -> Where:
     if practice and base_url is not None:
-        parser.error(cli_texts.PRACTICE_HAS_ITS_OWN)
+        parser.error(cli_usage.PRACTICE_HAS_ITS_OWN)
     return Where(practice, base_url)
 
 
@@ -192,17 +192,17 @@ def _with_negatives_attached(arguments: Sequence[str]) -> list[str]:
 
 def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     # Options only in full: "--every" must not mean "--everything".
-    parser = argparse.ArgumentParser("crosstrade-panel", description=cli_texts.ABOUT, allow_abbrev=False)
-    parser.add_argument("--version", action="store_true", help=cli_texts.HELP_VERSION)
-    parser.add_argument("--diagnose", action="store_true", help=cli_texts.HELP_DIAGNOSE)
-    parser.add_argument("--practice", action="store_true", dest="top_practice", help=cli_texts.HELP_PRACTICE)
+    parser = argparse.ArgumentParser("crosstrade-panel", description=cli_usage.ABOUT, allow_abbrev=False)
+    parser.add_argument("--version", action="store_true", help=cli_usage.HELP_VERSION)
+    parser.add_argument("--diagnose", action="store_true", help=cli_usage.HELP_DIAGNOSE)
+    parser.add_argument("--practice", action="store_true", dest="top_practice", help=cli_usage.HELP_PRACTICE)
     parser.add_argument(
-        "--base-url", action=_Once, dest="top_base_url", metavar="URL", help=cli_texts.HELP_BASE_URL
+        "--base-url", action=_Once, dest="top_base_url", metavar="URL", help=cli_usage.HELP_BASE_URL
     )
     group = parser.add_subparsers(dest="verb", metavar="VERB")
     verbs = {
         name: group.add_parser(name, help=about, description=about, allow_abbrev=False)
-        for name, about in cli_texts.VERBS.items()
+        for name, about in cli_usage.VERBS.items()
     }
     _add_flatten(verbs["flatten"])
     _add_reverse(verbs["reverse"])
@@ -213,43 +213,43 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
 
 
 def _add_where(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help=cli_texts.HELP_JSON)
-    parser.add_argument("--practice", action="store_true", help=cli_texts.HELP_PRACTICE)
-    parser.add_argument("--base-url", action=_Once, metavar="URL", help=cli_texts.HELP_BASE_URL)
+    parser.add_argument("--json", action="store_true", help=cli_usage.HELP_JSON)
+    parser.add_argument("--practice", action="store_true", help=cli_usage.HELP_PRACTICE)
+    parser.add_argument("--base-url", action=_Once, metavar="URL", help=cli_usage.HELP_BASE_URL)
 
 
 def _add_flatten(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--account", action=_Once, metavar="NAME", help=cli_texts.HELP_ACCOUNT)
-    which.add_argument("--everything", action="store_true", help=cli_texts.HELP_EVERYTHING)
-    parser.add_argument("--instrument", action=_Once, metavar="NAME", help=cli_texts.HELP_INSTRUMENT)
-    parser.add_argument("--side", action=_Once, choices=("long", "short"), help=cli_texts.HELP_SIDE)
+    which.add_argument("--account", action=_Once, metavar="NAME", help=cli_usage.HELP_ACCOUNT)
+    which.add_argument("--everything", action="store_true", help=cli_usage.HELP_EVERYTHING)
+    parser.add_argument("--instrument", action=_Once, metavar="NAME", help=cli_usage.HELP_INSTRUMENT)
+    parser.add_argument("--side", action=_Once, choices=("long", "short"), help=cli_usage.HELP_SIDE)
 
 
 def _add_reverse(parser: argparse.ArgumentParser) -> None:
     def add(name: str, help_text: str, **options: object) -> None:
         parser.add_argument(name, action=_Once, help=help_text, **options)  # type: ignore[arg-type]
 
-    add("--account", cli_texts.HELP_ACCOUNT, required=True, metavar="NAME")
-    add("--instrument", cli_texts.HELP_INSTRUMENT, required=True, metavar="NAME")
-    add("--side", cli_texts.HELP_LEAVING, required=True, choices=("long", "short"))
-    add("--quantity", cli_texts.HELP_QUANTITY, metavar="N")
+    add("--account", cli_usage.HELP_ACCOUNT, required=True, metavar="NAME")
+    add("--instrument", cli_usage.HELP_INSTRUMENT, required=True, metavar="NAME")
+    add("--side", cli_usage.HELP_LEAVING, required=True, choices=("long", "short"))
+    add("--quantity", cli_usage.HELP_QUANTITY, metavar="N")
     order_types = [each.value for each in OrderType]
-    add("--order-type", cli_texts.HELP_ORDER_TYPE, choices=order_types, default="market")
-    add("--limit-price", cli_texts.HELP_LIMIT_PRICE, metavar="P")
-    add("--stop-price", cli_texts.HELP_STOP_PRICE, metavar="P")
-    add("--time-in-force", cli_texts.HELP_TIME, choices=[each.value for each in TimeInForce], default="day")
-    add("--oco-id", cli_texts.HELP_OCO, metavar="ID")
-    add("--strategy", cli_texts.HELP_STRATEGY, metavar="NAME")
+    add("--order-type", cli_usage.HELP_ORDER_TYPE, choices=order_types, default="market")
+    add("--limit-price", cli_usage.HELP_LIMIT_PRICE, metavar="P")
+    add("--stop-price", cli_usage.HELP_STOP_PRICE, metavar="P")
+    add("--time-in-force", cli_usage.HELP_TIME, choices=[each.value for each in TimeInForce], default="day")
+    add("--oco-id", cli_usage.HELP_OCO, metavar="ID")
+    add("--strategy", cli_usage.HELP_STRATEGY, metavar="NAME")
 
 
 def _add_simulator(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", action=_Once, type=_port, default=0, metavar="N", help=cli_texts.HELP_PORT)
-    parser.add_argument("--seed", action=_Once, type=int, default=1, metavar="N", help=cli_texts.HELP_SEED)
-    parser.add_argument("--drill", action=_Once, metavar="NAME", help=cli_texts.HELP_DRILL)
+    parser.add_argument("--port", action=_Once, type=_port, default=0, metavar="N", help=cli_usage.HELP_PORT)
+    parser.add_argument("--seed", action=_Once, type=int, default=1, metavar="N", help=cli_usage.HELP_SEED)
+    parser.add_argument("--drill", action=_Once, metavar="NAME", help=cli_usage.HELP_DRILL)
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _MOST_PORT:
-        raise argparse.ArgumentTypeError(cli_texts.NOT_A_PORT)
+        raise argparse.ArgumentTypeError(cli_usage.NOT_A_PORT)
     return int(text)

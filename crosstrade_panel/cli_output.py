@@ -19,13 +19,6 @@ from crosstrade_panel.domain.ticket import ReverseTicket
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | dict[str, Json] | None"
 
 
-def prepare_streams() -> None:
-    """Print what the terminal cannot show as a question mark, instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-
-
 def say(text: str) -> None:
     """Print to standard output. Whoever closed it changes nothing of what happened, nor the exit code."""
     _write(sys.stdout, text)

@@ -7,15 +7,15 @@ import os
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from crosstrade_panel import cli_output, cli_texts, texts
 from crosstrade_panel.cli_arguments import FlattenCommand, ReverseCommand
 from crosstrade_panel.cli_session import Interruption, Session, open_session
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, Scope, overlap
 from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.elsewhere import presses_of
+from crosstrade_panel.late import late
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.nudge import nudge
 from crosstrade_panel.system_clock import SystemClock
@@ -23,7 +23,12 @@ from crosstrade_panel.trading.desk import Desk, fates_of
 from crosstrade_panel.trading.flatten import Flatten
 from crosstrade_panel.trading.ports import NotSentError
 from crosstrade_panel.trading.press import Lock, Phase, Press, PressBook
-from crosstrade_panel.trading.reverse import Held, Reverse
+
+if TYPE_CHECKING:
+    from crosstrade_panel import cli_output, cli_texts, texts
+    from crosstrade_panel.trading.reverse import Held
+else:
+    cli_output, cli_texts, texts = late("cli_output"), late("cli_texts"), late("texts")
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +114,8 @@ class Attempt:
             self._tell()  # before the links are closed: that may take a moment
 
     async def _reverse(self, desk: Desk, command: ReverseCommand) -> None:
+        from crosstrade_panel.trading.reverse import Reverse  # noqa: PLC0415 - a flatten needs none of it
+
         reverse, wanted = Reverse(desk), command.wanted
         self._read_from = desk.clock.monotonic()
         held = await reverse.look(wanted.account, wanted.instrument)
@@ -251,7 +258,7 @@ class Attempt:
             cli_output.remark(text)
 
 
-def _as_held(command: ReverseCommand, held: Held) -> ReverseTicket:
+def _as_held(command: ReverseCommand, held: "Held") -> ReverseTicket:
     """The ticket under the names that the position carries; the open size where no quantity was given."""
     wanted = command.wanted
     quantity = wanted.quantity if command.has_quantity else held.quantity

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from crosstrade_panel import cli_texts
 from crosstrade_panel.cli_arguments import Where
 from crosstrade_panel.crosstrade.tls import made_ahead
+from crosstrade_panel.late import late
 from crosstrade_panel.server_choice import (
     AddressProblem,
     NoToken,
@@ -41,7 +41,10 @@ from crosstrade_panel.wakefulness import Wakefulness
 if TYPE_CHECKING:
     import ssl
 
+    from crosstrade_panel import cli_texts
     from crosstrade_panel.storage.settings import LoadedSettings
+else:
+    cli_texts = late("cli_texts")
 
 # Without any handler Python would print warnings, tracebacks too, to the terminal.
 _log = logging.getLogger(__name__)

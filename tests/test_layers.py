@@ -19,6 +19,7 @@ SHARED = frozenset({"elsewhere", "server_choice", "system_clock", "wakefulness"}
 # The command line, cut along its steps: arguments → session → press → output.
 CLI_PARTS = frozenset(
     {"cli_arguments", "cli_texts", "cli_output", "cli_press", "cli_session", "cli_diagnosis", "cli_shortcut"}
+    | {"cli_usage", "late"}
 )
 ARROWS: dict[str, frozenset[str]] = {
     "": frozenset(),
@@ -37,9 +38,11 @@ ARROWS: dict[str, frozenset[str]] = {
     "desktop": frozenset({"trading.ports", "domain"}),
     "simulator": frozenset(),
     "cli": COMMAND_LINE | SHARED | CLI_PARTS,
-    "cli_arguments": frozenset({"cli_texts", "texts", "domain"}),
+    "cli_arguments": frozenset({"cli_usage", "texts", "domain"}),
+    "cli_usage": frozenset(),
+    "late": frozenset(),
     "cli_press": (COMMAND_LINE | SHARED | CLI_PARTS) - {"simulator", "cli_diagnosis"},
-    "cli_session": COMMAND_LINE | SHARED | {"cli_arguments", "cli_texts"},
+    "cli_session": COMMAND_LINE | SHARED | {"cli_arguments", "cli_texts", "late"},
     "cli_output": frozenset({"texts", "cli_texts", "crosstrade", "domain"}),
     "cli_diagnosis": frozenset(
         {"trading", "crosstrade", "storage", "domain", "texts", "cli_texts", "server_choice", "icon_files"}

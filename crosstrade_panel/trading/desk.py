@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from crosstrade_panel.domain.cancel import CancelRequest
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import Scope, account_of
 from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope, shown_in
-from crosstrade_panel.trading.evidence import Judgement, Proof
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import (
     READ_SOURCES,
@@ -29,8 +28,10 @@ from crosstrade_panel.trading.ports import (
 from crosstrade_panel.trading.press import Phase, Press, PressBook, PressListener
 from crosstrade_panel.trading.reads import FailedRead, Read
 from crosstrade_panel.trading.record import Record
-from crosstrade_panel.trading.verify import Verification
 from crosstrade_panel.trading.watch import Watch
+
+if TYPE_CHECKING:
+    from crosstrade_panel.trading.evidence import Judgement, Proof
 
 _log = logging.getLogger(__name__)
 
@@ -206,8 +207,11 @@ class Desk:
         self.gateway.renew()
         self.watch.begin_anew()
 
-    async def verify(self, press: Press, proof: Proof, *, until: float = float("-inf")) -> Judgement:
+    async def verify(self, press: Press, proof: "Proof", *, until: float = float("-inf")) -> "Judgement":
         """Read until the proof is complete or the window ends."""
+        # Behind the sending, as in `Flatten`.
+        from crosstrade_panel.trading.verify import Verification  # noqa: PLC0415
+
         press.proof = proof
 
         def on_read(read: Read) -> None:
@@ -215,7 +219,7 @@ class Desk:
             if not isinstance(read, FailedRead):
                 press.read_since_answer = True
 
-        def on_judgement(judgement: Judgement) -> None:
+        def on_judgement(judgement: "Judgement") -> None:
             if proof.evidence.reads and press.cancel is None:
                 press.shows = tuple(row for fate in judgement.fates for row in fate.still_open)
             press.interim = min(

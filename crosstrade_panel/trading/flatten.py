@@ -3,14 +3,17 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict, headline
 from crosstrade_panel.trading.desk import Desk
-from crosstrade_panel.trading.evidence import Evidence, Judgement
-from crosstrade_panel.trading.flat_proof import FlattenCase, FlattenProof
 from crosstrade_panel.trading.ports import NotSentError, Receipt, RefusedError, UnknownOutcomeError
 from crosstrade_panel.trading.press import Phase, Press
 from crosstrade_panel.trading.watch import Picture
+
+if TYPE_CHECKING:
+    from crosstrade_panel.trading.evidence import Judgement
+    from crosstrade_panel.trading.flat_proof import FlattenCase
 
 _MOST_REPEATS = 5
 PROVED = frozenset(
@@ -132,7 +135,10 @@ class Flatten:
         doubt: Reason | None = None,
         nothing_to_close: bool = False,
         until: float | None = None,
-    ) -> FlattenCase:
+    ) -> "FlattenCase":
+        # What proves is loaded behind the sending: from the command line a press leaves a tenth sooner.
+        from crosstrade_panel.trading.flat_proof import FlattenCase  # noqa: PLC0415
+
         pace = self._desk.pace
         shown = picture.last_good(press.scope)
         fresh_from = max(press.began_at - pace.fresh_s, self._desk.watch.anew_at)
@@ -149,7 +155,10 @@ class Flatten:
             recent_s=pace.read_least_deadline_s,
         )
 
-    async def _verify(self, press: Press, case: FlattenCase, phase: Phase) -> Outcome:
+    async def _verify(self, press: Press, case: "FlattenCase", phase: Phase) -> Outcome:
+        from crosstrade_panel.trading.evidence import Evidence  # noqa: PLC0415
+        from crosstrade_panel.trading.flat_proof import FlattenProof  # noqa: PLC0415
+
         desk = self._desk
         desk.change(press, phase)
         proof = FlattenProof(case, Evidence(self._earliest(press)))
@@ -204,7 +213,7 @@ class Flatten:
         )
 
 
-def headline_of(case: FlattenCase, judgement: Judgement) -> tuple[Verdict, Reason | None]:
+def headline_of(case: "FlattenCase", judgement: "Judgement") -> tuple[Verdict, Reason | None]:
     """The worst fate, and why; "every account" also needs to know which accounts there are."""
     worst = headline(judgement.fates)
     if judgement.scope_reason is not None or worst is None:

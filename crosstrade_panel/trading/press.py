@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.names import fold
@@ -14,8 +14,10 @@ from crosstrade_panel.domain.outcome import Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, Scope, is_within, overlap
 from crosstrade_panel.domain.snapshot import Position
 from crosstrade_panel.domain.ticket import ReverseTicket
-from crosstrade_panel.trading.evidence import Proof
 from crosstrade_panel.trading.pace import Pace
+
+if TYPE_CHECKING:
+    from crosstrade_panel.trading.evidence import Proof
 
 
 class Phase(Enum):
@@ -62,7 +64,7 @@ class Press:
     notes: list[str] = field(default_factory=list)
     ended_at: float | None = None
     written: "Future[bool] | None" = None
-    proof: Proof | None = None
+    proof: "Proof | None" = None
     late_reason: Reason | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     opened_again: "OpenedAgain | None" = None
