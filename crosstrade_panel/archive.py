@@ -17,7 +17,7 @@ from crosstrade_panel.domain.outcome import Verdict
 from crosstrade_panel.runtime import in_thread
 from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.journal_file import JournalFileError
-from crosstrade_panel.storage.journal_view import ListedPress, Wanted
+from crosstrade_panel.storage.journal_view import ListedPress, Sorting, SortKey, Wanted
 from crosstrade_panel.trading.ports import Entry, EntryKind, Fact
 from crosstrade_panel.ui.describe import tone_of
 from crosstrade_panel.ui.masks import Masks
@@ -27,6 +27,7 @@ from crosstrade_panel.ui.view import (
     JournalFilter,
     JournalPage,
     JournalRow,
+    JournalSorting,
     TimelineRow,
     TimelineView,
     Tone,
@@ -104,6 +105,7 @@ class Archive:
         self._now = now
         self._masks = masks
         self._wanted = Wanted()
+        self._sorting = self._sorted_so = JournalSorting()
         self._listed: list[ListedPress] = []
         self._rows: list[JournalRow] = []
         self._has_more = False
@@ -117,8 +119,9 @@ class Archive:
     # What the page asks for
 
     def narrow(self, filter_: JournalFilter) -> None:
-        """Another filter."""
+        """Another filter, or another order."""
         self._wanted = wanted_of(filter_)
+        self._sorting = filter_.sorting
         self._asked = PAGE
         self._is_anew = True
         self._begin()
@@ -142,12 +145,12 @@ class Archive:
     def repaint(self) -> None:
         """Names are masked now, or are not any more."""
         self._rows = [self._row(press) for press in self._listed]
-        self._screen.show_page(JournalPage(tuple(self._rows), self._has_more))
+        self._show_page()
         if self._screen.timeline_of:
             self.open(self._screen.timeline_of)
 
     def more(self) -> None:
-        """Older presses."""
+        """The presses behind those that are listed."""
         self._supervisor.start("journal", self._read_more())
 
     def open(self, press_id: str) -> None:
@@ -181,12 +184,15 @@ class Archive:
             while self._news.is_set():
                 self._news.clear()
                 self._given_up = Event()
-                wanted, is_anew = self._wanted, self._is_anew
-                found = await _answer(self._journal.listed(wanted, None, PAGE, self._given_up))
+                wanted, is_anew, sorting = self._wanted, self._is_anew, self._sorting
+                # Newest first, what is older stays as it is; in another order news may lie anywhere.
+                limit = PAGE if sorting == JournalSorting() else self._asked
+                found = await _answer(self._journal.listed(wanted, None, limit, self._given_up))
                 if self._given_up.is_set():
                     continue
                 self._is_anew = False
-                self._take_top(found, is_anew=is_anew)
+                self._sorted_so = sorting if found is not None else self._sorted_so
+                self._take_top(found, limit, is_anew=is_anew)
                 if not await self._is_left_alone():
                     continue
                 if found is not None:
@@ -214,14 +220,14 @@ class Archive:
             days = await in_thread("days", lambda: days_of(hours))
             self._screen.show_choices(self._choices(offered.accounts, days))
 
-    def _take_top(self, found: list[ListedPress] | None, *, is_anew: bool) -> None:
-        """Take the newest page; what is older and loaded already stays beneath it."""
+    def _take_top(self, found: list[ListedPress] | None, limit: int, *, is_anew: bool) -> None:
+        """Take the first page; newest first, what is older and loaded already stays beneath it."""
         if found is None:
             self._screen.show_count(texts.JOURNAL_UNREADABLE)
             return
-        is_full = len(found) == PAGE
+        is_full = len(found) == limit
         kept = 0
-        if not is_anew and is_full:
+        if not is_anew and is_full and self._sorted_so == JournalSorting():
             kept = sum(press.seq < found[-1].seq for press in self._listed)
         self._has_more = self._has_more if kept else is_full
         beneath = self._listed[len(self._listed) - kept :], self._rows[len(self._rows) - kept :]
@@ -233,9 +239,12 @@ class Archive:
             # Little more than was scrolled to: a session of many presses would keep a row of each.
             del self._listed[self._asked :], self._rows[self._asked :]
             self._has_more = True
-        self._screen.show_page(JournalPage(tuple(self._rows), self._has_more))
+        self._show_page()
         self._total = None if is_anew else self._total
         self._say_how_many()
+
+    def _show_page(self) -> None:
+        self._screen.show_page(JournalPage(tuple(self._rows), self._has_more, self._sorted_so))
 
     async def _read_more(self) -> None:
         wanted = self._wanted
@@ -273,7 +282,8 @@ class Archive:
     def _say_how_many(self) -> None:
         shown = len(self._listed)
         if self._has_more and self._total is None:
-            self._screen.show_count(texts.journal_first(shown))
+            is_newest = self._sorted_so == JournalSorting()
+            self._screen.show_count(texts.journal_first(shown, is_newest=is_newest))
         else:
             self._screen.show_count(texts.journal_count(shown, self._total if self._has_more else None))
 
@@ -324,7 +334,8 @@ def wanted_of(filter_: JournalFilter) -> Wanted:
         since = datetime.combine(filter_.day, time()).astimezone()
         until = datetime.combine(filter_.day + timedelta(days=1), time()).astimezone()
     meant = texts.verdicts_meant(filter_.text)
-    return Wanted(filter_.text, meant, filter_.account, filter_.outcome, since, until)
+    sorting = Sorting(SortKey(filter_.sorting.key.value), is_falling=filter_.sorting.is_falling)
+    return Wanted(filter_.text, meant, filter_.account, filter_.outcome, since, until, sorting)
 
 
 def days_of(hours: Iterable[datetime]) -> tuple[date, ...]:
@@ -385,7 +396,7 @@ def cell(text: str) -> str:
 
 
 def write_list(journal: SqliteJournal, wanted: Wanted, path: Path) -> int:
-    """Write the presses that are wanted, newest first; how many. Takes seconds for a large journal.
+    """Write the presses that are wanted, as they are sorted; how many. Takes seconds for a large journal.
 
     Raises:
         OSError: the file could not be written.

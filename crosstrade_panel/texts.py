@@ -319,8 +319,11 @@ def _to_the_second(at: datetime) -> str:
     return clock_time(at)[:8]
 
 
-def outcome_lines(outcome: Outcome, *, is_practice: bool) -> tuple[str, ...]:
-    """What else is known: by whom, why, per account, what to do next, and the times."""
+def outcome_lines(outcome: Outcome, *, is_practice: bool, are_orders_named: bool = False) -> tuple[str, ...]:
+    """What else is known: by whom, why, per account, what to do next, and the times.
+
+    `are_orders_named`: the orders of a single account stand beside it already.
+    """
     lines = [_authority(outcome, is_practice=is_practice)]
     if outcome.flat_at is not None and outcome.verdict is Verdict.REOPENED:
         lines.append(f"was flat {clock_time(outcome.flat_at)}")
@@ -330,7 +333,7 @@ def outcome_lines(outcome: Outcome, *, is_practice: bool) -> tuple[str, ...]:
         lines.append(f"Warning: “{outcome.warning}”")
     if outcome.ticket is not None:
         lines.append(_reverse_line(outcome, outcome.ticket))
-    lines.extend(_fate_lines(outcome, is_practice=is_practice))
+    lines.extend(_fate_lines(outcome, is_practice=is_practice, are_orders_named=are_orders_named))
     if outcome.verdict is Verdict.CLOSED_MORE_THAN_ASKED:
         lines.append(_closed_outside(outcome))
     if outcome.verdict is Verdict.REFUSED:
@@ -406,14 +409,15 @@ def _reverse_line(outcome: Outcome, ticket: ReverseTicket) -> str:
     return f"expected {expected}"
 
 
-def _fate_lines(outcome: Outcome, *, is_practice: bool) -> list[str]:
+def _fate_lines(outcome: Outcome, *, is_practice: bool, are_orders_named: bool = False) -> list[str]:
     """One line for a single account's facts; for many: how many are well, and each that is not."""
     if outcome.ticket is not None and outcome.verdict in {Verdict.REVERSED, Verdict.REVERSE_MISMATCH}:
         return []
     if outcome.cancel is not None:
         return _cancel_lines(outcome)
     if len(outcome.fates) == 1:
-        return _facts_of(outcome.fates[0], is_practice=is_practice)
+        fate = outcome.fates[0]
+        return _facts_of(fate, is_practice=is_practice, are_orders_named=are_orders_named)
     well = [fate for fate in outcome.fates if fate.verdict in {Verdict.FLAT, Verdict.NOTHING_OPEN}]
     quiet = [fate for fate in outcome.fates if not fate.takes_headline]
     away = [
@@ -447,14 +451,15 @@ def _cancel_lines(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _facts_of(fate: Fate, *, is_practice: bool) -> list[str]:
+def _facts_of(fate: Fate, *, is_practice: bool, are_orders_named: bool = False) -> list[str]:
     shower = "the practice exchange" if is_practice else "NinjaTrader"
     lines = []
     if fate.still_open:
         lines.append(f"{shower} shows {_positions(fate.still_open)}")
     if fate.working_orders:
+        working = f"{count(len(fate.working_orders), 'order')} working"
         orders = named(order_text(order) for order in fate.working_orders)
-        lines.append(f"{count(len(fate.working_orders), 'order')} working: {orders}")
+        lines.append(working if are_orders_named else f"{working}: {orders}")
     return lines
 
 
@@ -887,9 +892,9 @@ def journal_count(shown: int, total: int | None) -> str:
     return f"{shown:,} of {total:,} presses"
 
 
-def journal_first(shown: int) -> str:
-    """`the latest 200 presses`: nobody counted the others yet."""
-    return f"the latest {shown:,} presses"
+def journal_first(shown: int, *, is_newest: bool = True) -> str:
+    """`the latest 200 presses`, in another order `the first 200`: nobody counted the others yet."""
+    return f"the {'latest' if is_newest else 'first'} {shown:,} presses"
 
 
 def day_words(day: date, today: date) -> str:

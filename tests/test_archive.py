@@ -23,6 +23,8 @@ from crosstrade_panel.ui.view import (
     JournalFilter,
     JournalPage,
     JournalRow,
+    JournalSorting,
+    JournalSortKey,
     TimelineView,
     Tone,
 )
@@ -41,11 +43,12 @@ class PageOnPaper:
         self.has_more = False
         self.shown: list[int] = []
         self.count = ""
+        self.sorting = JournalSorting()
         self.choices = JournalChoices()
         self.timeline: TimelineView | None = None
 
     def show_page(self, page: JournalPage) -> None:
-        self.rows, self.has_more = list(page.rows), page.has_more
+        self.rows, self.has_more, self.sorting = list(page.rows), page.has_more, page.sorting
         self.shown.append(len(page.rows))
 
     def append_page(self, page: JournalPage) -> None:
@@ -191,6 +194,72 @@ async def test_of_many_wishes_at_once_the_last_one_is_shown(
     assert page.shown == [10]  # no page that nobody waits for any more
     assert page.ids() == [f"p{number}" for number in range(19, 0, -2)]
     assert len(tasks.tasks) == 1
+
+
+WORST_FIRST = JournalSorting(JournalSortKey.OUTCOME, is_falling=False)
+
+
+@pytest.mark.anyio
+async def test_another_order_keeps_the_filter_and_goes_on_page_by_page(
+    journal: SqliteJournal, page: PageOnPaper, tasks: Tasks
+) -> None:
+    for number in range(2 * PAGE + 5):
+        write(journal, f"p{number}", account=f"A{number % 2}")
+        if number % 50 == 0:
+            write(journal, f"p{number}", EntryKind.OUTCOME, verdict="unknown" if number % 100 else "flat")
+    archived = make(journal, page, tasks)
+    archived.narrow(JournalFilter(account="A0", sorting=WORST_FIRST))
+    await settle(tasks)
+    assert page.sorting == WORST_FIRST
+    assert page.ids()[:6] == ["p150", "p50", "p200", "p100", "p0", "p204"]
+    assert (len(page.rows), page.has_more) == (PAGE, True)
+    archived.more()
+    await settle(tasks)
+    assert len(set(page.ids())) == len(page.rows) == PAGE + 3
+    archived.narrow(JournalFilter(account="A0"))
+    await settle(tasks)
+    assert (page.sorting, page.ids()[:2]) == (JournalSorting(), ["p204", "p202"])
+
+
+@pytest.mark.anyio
+async def test_in_another_order_news_come_where_they_belong_and_all_that_was_loaded_is_read_anew(
+    journal: SqliteJournal, page: PageOnPaper, tasks: Tasks
+) -> None:
+    for number in range(PAGE + 20):
+        write(journal, f"p{number}")
+        write(journal, f"p{number}", EntryKind.OUTCOME, verdict="flat")
+    archived = make(journal, page, tasks)
+    archived.narrow(JournalFilter(sorting=WORST_FIRST))
+    await settle(tasks)
+    archived.more()
+    await settle(tasks)
+    assert len(page.rows) == PAGE + 20
+    write(journal, "bad")
+    write(journal, "bad", EntryKind.OUTCOME, verdict="still_open")
+    write(journal, "p3", EntryKind.OUTCOME, verdict="unknown")
+    archived.look()
+    await settle(tasks)
+    assert page.ids()[:3] == ["bad", "p3", f"p{PAGE + 19}"]
+    assert len(set(page.ids())) == len(page.rows) == PAGE + 21
+    assert page.count == f"{PAGE + 21} presses"
+
+
+@pytest.mark.anyio
+async def test_the_list_is_exported_as_it_is_sorted(
+    journal: SqliteJournal, page: PageOnPaper, tasks: Tasks, tmp_path: Path
+) -> None:
+    for name in ("B", "A", "C"):
+        write(journal, name, account=name)
+    archived = make(journal, page, tasks)
+    by_account = JournalSorting(JournalSortKey.ACCOUNT, is_falling=False)
+    archived.narrow(JournalFilter(sorting=by_account))
+    path = tmp_path / "list.csv"
+    archived.export_list(str(path))
+    await settle(tasks)
+    assert [row[-1] for row in rows_of(path)[1:]] == ["A", "B", "C"]
+    # Names that are masked meanwhile change neither the order nor its arrow.
+    archived.repaint()
+    assert page.sorting == by_account
 
 
 @pytest.mark.anyio

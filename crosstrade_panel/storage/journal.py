@@ -113,7 +113,7 @@ class SqliteJournal:
         limit: int = 200,
         given_up: threading.Event | None = None,
     ) -> "Future[list[ListedPress]]":
-        """A page of the list, newest first; `before` is the `seq` of the last line already shown."""
+        """A page of the list as it is sorted; `before` is the `seq` of the last line already shown."""
         return self._ask(
             lambda connection: journal_view.listed(connection, wanted, before, limit),
             [],

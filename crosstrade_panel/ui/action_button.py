@@ -3,15 +3,16 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFocusEvent, QMouseEvent, QMoveEvent, QShowEvent
+from PySide6.QtGui import QFocusEvent, QMouseEvent, QMoveEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from crosstrade_panel.ui import captions
-from crosstrade_panel.ui.button_paint import Weight
+from crosstrade_panel.ui.button_paint import Weight, height_for
 from crosstrade_panel.ui.press_button import Environment, Face, Phase, PressButton, Source
 from crosstrade_panel.ui.view import BannerAction, Gesture, Look
 
 HEIGHT = 64
+_MOST_HEIGHT = 160
 _NOTHING = Face(None, "", (), Look.DISABLED, Gesture.CLICK, 0.0, "")
 
 
@@ -51,6 +52,9 @@ class ActionButton(PressButton):
     """FLATTEN AGAIN, FLATTEN, CANCEL n ORDERS or STOP in a banner; hands out the BannerAction it showed.
 
     A gesture under way ends when the button moves: the finger is where it was.
+
+    It grows downward where a name is so long that its lines would be smaller than those around it, and stays
+    as high while other words come: what lies beneath it is not to come up under the pointer.
     """
 
     def __init__(self, environment: Environment, parent: QWidget | None = None) -> None:
@@ -67,9 +71,17 @@ class ActionButton(PressButton):
             self.cancel()
             self.setEnabled(False)
             return
+        self._grow(action.title, action.lines, at_least=self.minimumHeight())
         self.show_face(action_face(action))
         self.setEnabled(action.look is not Look.DISABLED)
         self.show()
+
+    def _grow(self, title: str, lines: tuple[str, ...], *, at_least: int) -> None:
+        needed = height_for(title, lines, self.font().family(), self.width(), Weight.ACTION)
+        height = min(max(needed, at_least), _MOST_HEIGHT)
+        if height != self.minimumHeight():
+            self.setFixedHeight(height)
+            self._settling.disturb()
 
     def note_move(self) -> None:
         """It lies elsewhere now than a moment ago, whoever moved it."""
@@ -94,6 +106,11 @@ class ActionButton(PressButton):
         super().moveEvent(event)
         if event.pos() != event.oldPos():  # Qt sends it after a mere change of size too
             self.note_move()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._grow(self.face.title, self.face.lines, at_least=HEIGHT)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

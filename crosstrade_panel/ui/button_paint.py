@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from math import ceil
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPainterPath, QPen
@@ -32,6 +33,9 @@ TITLE_SIZES = {
 }
 _SPACING = {Weight.MAIN: 1.5, Weight.SECOND: 0.8, Weight.ACTION: 0.4}
 LINE_SIZES = (12, 11, 10, 9, 8)
+SMALL_PRINT = 11
+"""Of a banner, in pixels."""
+_ANY_HEIGHT = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,17 @@ def fitted_texts(widget: QWidget, painting: Painting) -> tuple[FittedText, Fitte
         int(box.height()),
         painting.weight,
     )
+
+
+def height_for(title: str, lines: tuple[str, ...], family: str, width: int, weight: Weight) -> int:
+    """The height, in pixels, at which all lines are as large as the small print around the button."""
+    bold, plain = QFont(family), QFont(family)
+    bold.setBold(True)
+    bold.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, _SPACING[weight])
+    room = text_box(width, 0, weight)
+    head = fit((title,), bold, TITLE_SIZES[weight][2:3], room.width(), _ANY_HEIGHT)
+    body = fit(lines, plain, (SMALL_PRINT,), room.width(), _ANY_HEIGHT) if lines else _nothing(plain)
+    return ceil(head.height + body.height - room.height())
 
 
 def paint_button(widget: QWidget, painting: Painting, theme: Theme) -> None:

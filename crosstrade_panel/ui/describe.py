@@ -1,6 +1,6 @@
 """From what is known to what is shown: pure functions that make the parts of the view."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -60,6 +60,7 @@ _NO_LINK = frozenset(
 _STALE_S = 5.0
 _SILENT_S = 1.0
 _MOST_MADE = 100
+_ROWS_A_STEP = 250
 
 _TONES = {
     Verdict.FLAT: Tone.GOOD,
@@ -135,17 +136,15 @@ def _mode_of(scope: Scope, picture: Picture) -> Mode:
     found: list[Account | None]
     if name is None:
         # A position of an account that is not listed, or cannot be read, is somebody's money too.
+        listed = {fold(account.name): account for account in picture.accounts}
         holders = dict.fromkeys(row.account for row in picture.positions)
-        found = [*picture.accounts, *(_holder_of(holder, picture.accounts) for holder in holders)]
+        owners = (None if holder is None else listed.get(fold(holder)) for holder in holders)
+        found = [*picture.accounts, *owners]
     else:
         found = [find_account(picture.accounts, name)]
     if found and all(account is not None and account.mode is Mode.SIM for account in found):
         return Mode.SIM
     return Mode.LIVE
-
-
-def _holder_of(name: str | None, accounts: Sequence[Account]) -> Account | None:
-    return None if name is None else find_account(accounts, name)
 
 
 def account_choices(
@@ -249,19 +248,14 @@ def preview(scope: Scope, picture: Picture, name: Callable[[str], str] = str) ->
     """What the pickers select, and what the side leaves out. `name`: what accounts are called in the rows."""
     if picture.read is None or picture.age_s is None:
         return PreviewView(texts.PREVIEW_UNREAD, is_stale=True, hint=texts.PREVIEW_HINT_UNREAD)
-    rows = in_scope(scope, picture.positions)
+    rows = _rows_in_scope(scope, picture)
     tells = _tells_of(scope, picture.read)
     orders = orders_in_scope(scope, picture)
     total = picture.once(("total", scope), lambda: total_unrealized(rows))
     summary = texts.preview_summary(rows, total, picture.age_s, len(orders))
     return PreviewView(
         summary if tells else texts.PREVIEW_NOT_TOLD,
-        picture.once(
-            ("rows", scope, name),
-            lambda: tuple(
-                position_row(row, _orders_of(row, picture), name) for row in sorted(rows, key=_order)
-            ),
-        ),
+        picture.once(("rows", scope, name), lambda: _position_rows(scope, picture, name)),
         orders=picture.once(
             ("order rows", scope, name), lambda: tuple(order_row(order, name) for order in orders)
         ),
@@ -269,6 +263,33 @@ def preview(scope: Scope, picture: Picture, name: Callable[[str], str] = str) ->
         is_stale=not tells or picture.age_s > _STALE_S,
         hint="" if rows or orders else texts.PREVIEW_HINT_NONE if tells else texts.PREVIEW_HINT_NOT_TOLD,
     )
+
+
+def rows_in_steps(scope: Scope, picture: Picture, name: Callable[[str], str]) -> Iterator[None]:
+    """Make the rows that `preview` will show, so many a step; it makes those that are missing then."""
+    return _fill(picture.once(("made rows", scope, name), list), scope, picture, name)
+
+
+def _position_rows(scope: Scope, picture: Picture, name: Callable[[str], str]) -> tuple[PositionRow, ...]:
+    made: list[PositionRow] = picture.once(("made rows", scope, name), list)
+    for _ in _fill(made, scope, picture, name):
+        pass
+    return tuple(made)
+
+
+def _fill(
+    made: list[PositionRow], scope: Scope, picture: Picture, name: Callable[[str], str]
+) -> Iterator[None]:
+    ordered = picture.once(("ordered", scope), lambda: sorted(_rows_in_scope(scope, picture), key=_order))
+    while len(made) < len(ordered):
+        next_ones = ordered[len(made) : len(made) + _ROWS_A_STEP]
+        made += [position_row(row, _orders_of(row, picture), name) for row in next_ones]
+        if len(made) < len(ordered):
+            yield
+
+
+def _rows_in_scope(scope: Scope, picture: Picture) -> tuple[Position, ...]:
+    return picture.once(("in scope", scope), lambda: in_scope(scope, picture.positions))
 
 
 def _leaves(scope: Scope, rows: Sequence[Position], picture: Picture) -> str:
@@ -398,16 +419,18 @@ class _Lines:
 
     outcome: Outcome
     is_practice: bool
+    are_orders_named: bool
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, _Lines)
             and self.outcome is other.outcome
             and self.is_practice is other.is_practice
+            and self.are_orders_named is other.are_orders_named
         )
 
     def __hash__(self) -> int:
-        return hash((id(self.outcome), self.is_practice))
+        return hash((id(self.outcome), self.is_practice, self.are_orders_named))
 
 
 _WAS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED})
@@ -434,13 +457,23 @@ def banner(
         title, tone = texts.opened_again_title(outcome, opened.rows, opened.at), Tone.NEUTRAL
     elif outcome.verdict in _WAS_FLAT and is_stale:
         title, tone = texts.was_flat_title(outcome), Tone.DOUBT
+    is_named = _names_orders(action, outcome)
     said = picture.once(
-        _Lines(outcome, is_practice), lambda: texts.outcome_lines(outcome, is_practice=is_practice)
+        _Lines(outcome, is_practice, is_named),
+        lambda: texts.outcome_lines(outcome, is_practice=is_practice, are_orders_named=is_named),
     )
     lines = [*said, *press.notes]
     if outcome.verdict in _GOES_ON and press.shows is not None and not is_stale:
         lines.insert(0, texts.shows_text(press.shows, is_practice=is_practice))
     return BannerView(press.id, tone, title, tuple(lines), press.is_unresolved, action)
+
+
+def _names_orders(action: BannerAction | None, outcome: Outcome) -> bool:
+    """Whether the button names the very orders that work: they need not stand beneath it again."""
+    if action is None or action.kind is not ActionKind.CANCEL_ORDERS:
+        return False
+    working = [order.order_id for fate in outcome.fates for order in fate.working_orders]
+    return sorted(action.order_ids) == sorted(each or "" for each in working)
 
 
 def flatten_again(press: Press, outcome: Outcome) -> Scope | None:

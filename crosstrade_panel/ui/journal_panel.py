@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 
-from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QShowEvent
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
@@ -19,11 +19,10 @@ from PySide6.QtWidgets import (
 )
 
 from crosstrade_panel.ui import captions
-from crosstrade_panel.ui.fit import FitLabel, sized
-from crosstrade_panel.ui.lines import Cell, Line, Lines
+from crosstrade_panel.ui.fit import FitLabel
+from crosstrade_panel.ui.journal_table import JournalTable, journal_lines
 from crosstrade_panel.ui.pickers import PlainCombo
-from crosstrade_panel.ui.tables import ROW_HEIGHT, LineTable
-from crosstrade_panel.ui.theme import SYMBOLS, Theme
+from crosstrade_panel.ui.theme import Theme
 from crosstrade_panel.ui.timeline import Timeline
 from crosstrade_panel.ui.view import (
     Choice,
@@ -31,89 +30,13 @@ from crosstrade_panel.ui.view import (
     JournalFilter,
     JournalPage,
     JournalRow,
+    JournalSorting,
+    JournalSortKey,
     TimelineView,
 )
 
-_LEAST_ROWS = 7
-
-
-def journal_lines(rows: Sequence[JournalRow]) -> Lines:
-    """Presses as lines; the symbol says what the colour says."""
-
-    def make(number: int) -> Line:
-        row = rows[number]
-        return Line(
-            row.press_id,
-            (
-                Cell(row.time, tip=row.full_time),
-                Cell(row.what),
-                Cell(f"{SYMBOLS[row.tone]} {row.outcome}", tone=row.tone),
-            ),
-        )
-
-    return Lines([row.press_id for row in rows], rows, make)
-
-
-class JournalTable(LineTable):
-    """The presses. Enter or a double click opens one.
-
-    Signals:
-        press_opened: a press id.
-    """
-
-    press_opened = Signal(str)
-
-    def __init__(self) -> None:
-        super().__init__(captions.JOURNAL_HEADINGS, (56, 100, 60))
-        self.setObjectName("journalView")
-        self.setAccessibleName(captions.JOURNAL)
-        self.add_menu_action(captions.OPEN_TIMELINE, self.open_chosen)
-        self.doubleClicked.connect(self._on_double_click)
-
-    def make_room(self, rows: Sequence[JournalRow], *, is_more: bool = False) -> None:
-        """Time and outcome get what their longest words need, the press what is left.
-
-        `is_more`: rows beneath those that there are; nothing gets narrower.
-        """
-        metrics = QFontMetrics(sized(self.font(), 11))
-
-        def width_of(texts: set[str], most: int) -> int:
-            return min(max((metrics.horizontalAdvance(text) for text in texts), default=0) + 10, most)
-
-        lengths = {len(row.time): row.time for row in rows}
-        least_time, what, least_outcome = self.weights if is_more else (56, self.weights[1], 60)
-        time = max(least_time, width_of(set(lengths.values()), 90))
-        outcome = max(least_outcome, width_of({f"{SYMBOLS[row.tone]} {row.outcome}" for row in rows}, 200))
-        if (time, what, outcome) != self.weights:
-            self.weights = (time, what, outcome)
-            self._share_width()
-
-    def weights_for(self, width: int) -> tuple[int, ...]:
-        """The press takes the room, the time does not; a long outcome leaves it some."""
-        time, what, outcome = self.weights
-        outcome = max(60, min(outcome, width - time - what))
-        return (time, max(what, width - time - outcome), outcome)
-
-    def open_chosen(self) -> None:
-        """Open the press with the focus."""
-        self._open(self.currentIndex().row())
-
-    def _open(self, number: int) -> None:
-        if 0 <= number < len(self.line_model.lines):
-            self.press_opened.emit(str(self.line_model.lines.keys[number]))
-
-    def _on_double_click(self, index: QModelIndex) -> None:
-        self._open(index.row())
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not event.isAutoRepeat():
-            event.accept()
-            self.open_chosen()
-            return
-        super().keyPressEvent(event)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(60, super().minimumSizeHint().height() + (_LEAST_ROWS - 2) * ROW_HEIGHT)
+_BEGIN_FALLING = frozenset({JournalSortKey.TIME})
+"""Sorted by these, it is the other end that is shown first: the newest press."""
 
 
 class JournalPanel(QWidget):
@@ -139,10 +62,12 @@ class JournalPanel(QWidget):
         super().__init__(parent)
         self._rows: tuple[JournalRow, ...] = ()
         self._choices = JournalChoices()
+        self._sorting = JournalSorting()
         self._dialog: QFileDialog | None = None
         self._make_filters()
         self._table = JournalTable()
         self._table.press_opened.connect(self.press_opened)
+        self._table.heading_chosen.connect(self._on_heading)
         self._table.line_model.more_wanted.connect(self.more_requested)
         self._timeline = Timeline()
         self._timeline.back_requested.connect(self.show_list)
@@ -211,13 +136,14 @@ class JournalPanel(QWidget):
 
     @property
     def filter(self) -> JournalFilter:
-        """What the list is narrowed to, as chosen and typed."""
+        """What the list is narrowed to, as chosen and typed, and how it is to be sorted."""
         day = self._day.currentData()
         return JournalFilter(
             self._text.text().strip(),
             self._account.currentData(),
             self._outcome.currentData(),
             None if day is None else date.fromisoformat(day),
+            self._sorting,
         )
 
     @property
@@ -231,6 +157,7 @@ class JournalPanel(QWidget):
         self._table.line_model.has_more = page.has_more
         self._table.make_room(page.rows)
         self._table.show_lines(journal_lines(page.rows))
+        self._table.show_order(page.sorting)
 
     def append_page(self, page: JournalPage) -> None:
         """Show older lines beneath those that there are."""
@@ -297,6 +224,13 @@ class JournalPanel(QWidget):
 
     def _on_filter(self) -> None:
         self.filter_changed.emit(self.filter)
+
+    def _on_heading(self, key: JournalSortKey) -> None:
+        """Sort by it; by the same again: the other way round. What is chosen stays narrowed as it is."""
+        was = self._sorting
+        is_falling = not was.is_falling if key is was.key else key in _BEGIN_FALLING
+        self._sorting = JournalSorting(key, is_falling=is_falling)
+        self._on_filter()
 
     def _on_list_export(self) -> None:
         self._ask_where("journal.csv", self.list_export_requested.emit)

@@ -7,6 +7,8 @@ from typing import overload
 
 from crosstrade_panel.ui.view import Tone
 
+_MANY = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -69,7 +71,13 @@ class Lines(Sequence[Line]):
         return line
 
     def runs_changed_since(self, other: "Lines") -> Iterator[tuple[int, int]]:
-        """First and last of each run of rows that differ; `other` has the same keys."""
+        """First and last of each run of rows that differ, or of all where there are many.
+
+        `other` has the same keys.
+        """
+        if len(self) > _MANY:  # to repaint those in sight costs less than to compare the others
+            yield 0, len(self) - 1
+            return
         is_changed = [new is not was and new != was for new, was in zip(self.rows, other.rows, strict=True)]
         row = 0
         for changed, run in groupby(is_changed):

@@ -50,7 +50,7 @@ from crosstrade_panel.ui.tables import (
     HEADER_HEIGHT,
     ROW_HEIGHT,
     ClosedTable,
-    LineTable,
+    ReportTable,
     closed_lines,
     order_id_lines,
 )
@@ -295,7 +295,7 @@ class MainWindow(QWidget):
         self._caption.setObjectName("resultCaption")
         self._caption.setProperty("dim", True)
         self._caption.hide()
-        self._order_ids = LineTable((captions.ORDER_IDS_HEADING,), (60,))
+        self._order_ids = ReportTable((captions.ORDER_IDS_HEADING,), (60,))
         self._order_ids.setObjectName("orderIds")
         self._order_ids.setAccessibleName(captions.ORDER_IDS_HEADING)
         self._closed = ClosedTable()

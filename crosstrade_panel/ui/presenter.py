@@ -134,6 +134,7 @@ class Presenter:
         self._shown: PanelView | None = None
         self._pictured = describe.Picture(None, None, (), None)
         self._is_due = False
+        self._rows_to_make: Iterator[None] = iter(())
         self._token_problem: str | None = None
         self._practice: PracticeView | None = None
         self._stream = StreamView()
@@ -192,12 +193,22 @@ class Presenter:
             if known is not None:
                 self._account = watch.focus = known.name
             self._wanted_account = None
-        for row in () if watch.latest is None else watch.latest.positions:
-            if row.instrument is not None and row.instrument not in self._recent:
-                self._recent = [row.instrument, *self._recent][:_MOST_RECENT]
-        # Thousands of rows are made in one turn of the loop and shown in the next: a press may come between.
-        self._preview()
-        asyncio.get_running_loop().call_soon(self.refresh)
+        open_now = () if watch.latest is None else watch.latest.positions
+        for instrument in dict.fromkeys(row.instrument for row in open_now):
+            if instrument is not None and instrument not in self._recent:
+                self._recent = [instrument, *self._recent][:_MOST_RECENT]
+        self._rows_to_make = describe.rows_in_steps(self.scope, self._picture(), self._shown_name)
+        self._make_rows(self._rows_to_make)
+
+    def _make_rows(self, rows: Iterator[None]) -> None:
+        """Of thousands some in each turn of the loop, shown in the last: a press may come between."""
+        if rows is not self._rows_to_make:  # there was another read meanwhile
+            return
+        loop = asyncio.get_running_loop()
+        for _ in rows:
+            loop.call_soon(self._make_rows, rows)
+            return
+        loop.call_soon(self.refresh)
 
     def on_press_changed(self, press: Press) -> None:
         """A press has moved on. Looked at in a turn of its own, as a read is."""
@@ -665,7 +676,11 @@ class Presenter:
         return self._pictured
 
     def _preview(self) -> PreviewView:
-        return describe.preview(self.scope, self._picture(), self.masks.name if self.is_masking else str)
+        return describe.preview(self.scope, self._picture(), self._shown_name)
+
+    @property
+    def _shown_name(self) -> Callable[[str], str]:
+        return self.masks.name if self.is_masking else str
 
     def _notes(self, now: float) -> tuple[str, ...]:
         notes = []

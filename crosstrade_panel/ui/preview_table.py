@@ -40,22 +40,12 @@ _STEP = 6
 
 
 def preview_lines(
-    rows: Sequence[PositionRow], orders: Sequence[OrderRow], before: Sequence[object] = ()
+    rows: Sequence[PositionRow], orders: Sequence[OrderRow], keys: Sequence[object] | None = None
 ) -> Lines:
-    """Positions first, then orders, each in the order given.
-
-    What makes a row the same row as before: its pair, whether it is an order, and which one of its pair.
-    `before`: the keys of the lines before; where these are the same, they are the very same.
-    """
+    """Positions first, then orders, each in the order given. `keys`: where they are known already."""
     every: tuple[PositionRow | OrderRow, ...] = (*rows, *orders)
-    seen: dict[tuple[bool, object], int] = {}
-    made: list[object] = []
-    for is_order, some in ((False, rows), (True, orders)):
-        for row in some:
-            kind = (is_order, row.key)
-            seen[kind] = number = seen.get(kind, 0) + 1
-            made.append((kind, number))
-    keys = before if made == [*before] else made
+    if keys is None:
+        keys = _keys_of([row.key for row in rows], [row.key for row in orders])
 
     def make(number: int) -> Line:
         row = every[number]
@@ -63,6 +53,18 @@ def preview_lines(
         return Line(keys[number], cells, row.key)
 
     return Lines(keys, every, make)
+
+
+def _keys_of(pairs: Sequence[object], pairs_of_orders: Sequence[object]) -> list[object]:
+    """What makes a row the same as before: its pair, whether it is an order, and which one of its pair."""
+    seen: dict[tuple[bool, object], int] = {}
+    made: list[object] = []
+    for is_order, some in ((False, pairs), (True, pairs_of_orders)):
+        for pair in some:
+            kind = (is_order, pair)
+            seen[kind] = number = seen.get(kind, 0) + 1
+            made.append((kind, number))
+    return made
 
 
 def _position_cells(row: PositionRow) -> tuple[Cell, ...]:
@@ -120,6 +122,7 @@ class PreviewTable(LineTable):
         self._clock = clock
         self._moved_at: dict[object, float] = {}
         self._pressed_key: object = None
+        self._pairs: tuple[Sequence[object], Sequence[object]] = ([], [])
         self._longest_order = ("", "", "")
         self._order_count = 0
         self._hint = ""
@@ -135,7 +138,11 @@ class PreviewTable(LineTable):
         if rows is self._shown_rows[0] and orders is self._shown_rows[1]:
             return
         self._shown_rows = rows, orders
-        lines = preview_lines(rows, orders, self.line_model.lines.keys)
+        pairs = [row.key for row in rows], [row.key for row in orders]
+        # Of thousands of rows the pairs are much sooner compared than the keys are made.
+        is_same = pairs == self._pairs
+        self._pairs = pairs
+        lines = preview_lines(rows, orders, self.line_model.lines.keys if is_same else None)
         self._note_moves(self.line_model.lines.keys, lines.keys)
         self._order_count = len(orders)
         self._accounts = {row.account for row in rows} | {row.account for row in orders}
@@ -198,7 +205,9 @@ class PreviewTable(LineTable):
 
         def width_of(column: int, texts: Iterable[str]) -> int:
             # The longest texts by their letters: thousands of rows need not be measured each.
-            likely = nlargest(_MEASURED, set(texts), key=len)
+            every = [*texts]
+            longest = max(map(len, every))
+            likely = nlargest(_MEASURED, {text for text in every if len(text) >= longest - 1}, key=len)
             widest = max(metrics.horizontalAdvance(text) for text in likely) + 2 * _PAD + 2
             return min(-(-widest // _STEP) * _STEP, _WEIGHTS[column])
 
@@ -319,9 +328,14 @@ class PreviewDelegate(QStyledItemDelegate):
             large, small = sized(font, pixels), sized(font, chip_pixels)
             if QFontMetricsF(large).horizontalAdvance(text) + _chip_width(small, badge) <= room:
                 return large, badge, small
-        bold = sized(font, _BADGED_SIZES[0][1])
+        bold, symbol = sized(font, _BADGED_SIZES[0][1]), SYMBOLS[Tone.DOUBT]
         bold.setBold(True)
-        return font, SYMBOLS[Tone.DOUBT], bold
+        large = font
+        for pixels in _ORDER_SIZES:  # a contract without its month is another one: it is the last to be cut
+            large = sized(font, pixels)
+            if QFontMetricsF(large).horizontalAdvance(text) + _chip_width(bold, symbol) <= room:
+                break
+        return large, symbol, bold
 
     def _paint_order(self, painter: QPainter, option: QStyleOptionViewItem, index: Index, line: Line) -> None:
         text = line.cells[_INSTRUMENT].text if index.column() == _INSTRUMENT else ""

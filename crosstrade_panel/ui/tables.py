@@ -30,6 +30,18 @@ from crosstrade_panel.ui.lines import Cell, Line, Lines
 from crosstrade_panel.ui.theme import DARK, Theme
 from crosstrade_panel.ui.view import ClosedRow
 
+_ARROWS_SAID = {captions.RISES: captions.RISING, captions.FALLS: captions.FALLING}
+
+_TOLD = frozenset(
+    {
+        Qt.ItemDataRole.DisplayRole,
+        Qt.ItemDataRole.ToolTipRole,
+        Qt.ItemDataRole.AccessibleTextRole,
+        Qt.ItemDataRole.TextAlignmentRole,
+        Qt.ItemDataRole.ForegroundRole,
+    }
+)
+
 ROW_HEIGHT = 24
 """A row is something to click: as high as the least target is to be."""
 HEADER_HEIGHT = 24
@@ -50,6 +62,8 @@ class LineModel(QAbstractTableModel):
         super().__init__(parent)
         self.has_more = False
         self._headings = tuple(headings)
+        self._sorts: tuple[str, ...] = ()
+        self._sorted_by: tuple[int, Qt.SortOrder] | None = None
         self._lines = Lines.of(())
         self._theme = DARK
 
@@ -57,6 +71,15 @@ class LineModel(QAbstractTableModel):
     def lines(self) -> Lines:
         """What is shown."""
         return self._lines
+
+    def offer_sorting(self, sorts: Sequence[str]) -> None:
+        """Say of each heading what a click on it sorts by."""
+        self._sorts = tuple(sorts)
+
+    def show_sorting(self, sorted_by: tuple[int, Qt.SortOrder] | None) -> None:
+        """Say of the headings which one the rows are sorted by."""
+        self._sorted_by = sorted_by
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._headings) - 1)
 
     def show_lines(self, lines: Lines) -> None:
         """Show other rows; where they are the same rows as before, only those that changed are repainted."""
@@ -104,14 +127,26 @@ class LineModel(QAbstractTableModel):
             return None
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return self._headings[section]
+                return f"{self._headings[section]}{self._arrow_of(section)}"
             case Qt.ItemDataRole.TextAlignmentRole if self._headings[section] in captions.NUMBER_HEADINGS:
                 return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            case Qt.ItemDataRole.ToolTipRole if self._sorts:
+                return captions.SORT_BY.format(heading=self._sorts[section])
+            case Qt.ItemDataRole.AccessibleTextRole if arrow := self._arrow_of(section):
+                return _ARROWS_SAID[arrow].format(heading=self._headings[section])
             case _:
                 return None
 
+    def _arrow_of(self, section: int) -> str:
+        """In the heading's text: Qt's own arrow lies nearer to the next one, and Fusion's is upside down."""
+        if self._sorted_by is None or self._sorted_by[0] != section:
+            return ""
+        return captions.RISES if self._sorted_by[1] is Qt.SortOrder.AscendingOrder else captions.FALLS
+
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if not index.isValid() or index.row() >= len(self._lines):
+            return None
+        if role not in _TOLD:  # asked for with every cell that is painted
             return None
         cell = self._lines[index.row()].cells[index.column()]
         match role:
@@ -228,9 +263,35 @@ class LineTable(QTableView):
     def _chosen_rows(self) -> list[int]:
         return sorted(index.row() for index in self.selectionModel().selectedRows())
 
-    def add_menu_action(self, text: str, act: Callable[[], None]) -> None:
-        """Offer one more thing in the menu of the rows."""
-        self._menu.addAction(text, act)
+    def add_menu_action(self, text: str, act: Callable[[], None], keys: str = "") -> None:
+        """Offer one more thing in the menu of the rows, and by keys while the table has the focus."""
+        action = self._menu.addAction(text, act)
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            self.addAction(action)
+
+    def offer_sorting(self, sorts: Sequence[str], sort_by: Callable[[int], None]) -> None:
+        """Sort by a column with a click on its heading, from the menu, and with Ctrl+1 and on.
+
+        `sorts` says by what; `sort_by` does it.
+        """
+        self._model.offer_sorting(sorts)
+        header = self.horizontalHeader()
+        header.setSectionsClickable(True)
+        header.sectionClicked.connect(sort_by)
+        for column, sort in enumerate(sorts):
+            text = captions.SORT_BY.format(heading=sort)
+            self.add_menu_action(text, self._sorter(sort_by, column), f"Ctrl+{column + 1}")
+
+    @staticmethod
+    def _sorter(sort_by: Callable[[int], None], column: int) -> Callable[[], None]:
+        # No lambda with a default: Qt would hand it whether the action is checked.
+        return lambda: sort_by(column)
+
+    def show_sorting(self, sorted_by: tuple[int, Qt.SortOrder] | None) -> None:
+        """Show the arrow in the heading that the rows are sorted by, or none."""
+        self._model.show_sorting(sorted_by)
 
     def _open_menu(self, at: QPoint) -> None:
         self._menu.popup(self.viewport().mapToGlobal(at))
@@ -289,25 +350,18 @@ class LineTable(QTableView):
         return QSize(60, HEADER_HEIGHT + 2 * ROW_HEIGHT)
 
 
-class ClosedTable(LineTable):
-    """The closed positions as reported. What does not fit is in the tooltip, and in what is copied.
+class ReportTable(LineTable):
+    """What the server reported, a few rows of it.
 
     A click on a heading sorts by it, the next one the other way round, the third as reported.
     """
 
-    _ACCOUNT, _INSTRUMENT, _POSITION, _AVERAGE, _MARKET, _PROFIT = range(6)
-
-    def __init__(self) -> None:
-        super().__init__(captions.CLOSED_HEADINGS, (66, 62, 52, 60, 60, 60))
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    def __init__(self, headings: Sequence[str], weights: Sequence[int]) -> None:
+        super().__init__(headings, weights)
         self._reported = Lines.of(())
         self._sorted_by: tuple[int, Qt.SortOrder] | None = None
-        header = self.horizontalHeader()
-        header.setSectionsClickable(True)
-        header.sectionClicked.connect(self.sort_by)
-        self.add_menu_action(captions.AS_REPORTED, self.sort_as_reported)
-        for column, heading in enumerate(captions.CLOSED_HEADINGS):
-            self.add_menu_action(captions.SORT_BY.format(heading=heading), self._sorter(column))
+        self.add_menu_action(captions.AS_REPORTED, self.sort_as_reported, "Ctrl+0")
+        self.offer_sorting(headings, self.sort_by)
 
     def show_lines(self, lines: Lines) -> None:
         """Show other rows, in the order that was chosen."""
@@ -329,14 +383,8 @@ class ClosedTable(LineTable):
         self._sorted_by = None
         self._show_order()
 
-    def _sorter(self, column: int) -> Callable[[], None]:
-        return lambda: self.sort_by(column)
-
     def _show_order(self) -> None:
-        header = self.horizontalHeader()
-        header.setSortIndicatorShown(self._sorted_by is not None)
-        if self._sorted_by is not None:
-            header.setSortIndicator(*self._sorted_by)
+        self.show_sorting(self._sorted_by)
         self.show_lines(self._reported)
 
     def _in_order(self, lines: Lines) -> Lines:
@@ -350,6 +398,16 @@ class ClosedTable(LineTable):
                 reverse=order is Qt.SortOrder.DescendingOrder,
             )
         )
+
+
+class ClosedTable(ReportTable):
+    """The closed positions as reported. What does not fit is in the tooltip, and in what is copied."""
+
+    _ACCOUNT, _INSTRUMENT, _POSITION, _AVERAGE, _MARKET, _PROFIT = range(6)
+
+    def __init__(self) -> None:
+        super().__init__(captions.CLOSED_HEADINGS, (66, 62, 52, 60, 60, 60))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def columns_for(self, width: int) -> tuple[int, ...]:
         """All where they fit; else, one by one, without a shared account, the market, the average."""

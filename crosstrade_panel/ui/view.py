@@ -224,22 +224,43 @@ class JournalRow:
     full_time: str = ""
 
 
+class JournalSortKey(Enum):
+    """What the journal's list is sorted by; within it the newest press is first."""
+
+    TIME = "time"
+    ACCOUNT = "account"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSorting:
+    """The order of the journal's list. `is_falling`: newest first, from Z to A, the best outcome first."""
+
+    key: JournalSortKey = JournalSortKey.TIME
+    is_falling: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class JournalFilter:
-    """What the journal's list is narrowed to. `account` and `outcome`: "" for all accounts, no outcome."""
+    """What the journal's list is narrowed to, and its order.
+
+    `account` and `outcome`: "" for all accounts, no outcome.
+    """
 
     text: str = ""
     account: str | None = None
     outcome: str | None = None
     day: date | None = None
+    sorting: JournalSorting = JournalSorting()
 
 
 @dataclass(frozen=True, slots=True)
 class JournalPage:
-    """Lines of the journal's list, newest first; `has_more` where older ones can be asked for."""
+    """Lines of the journal's list, sorted so; `has_more` where those behind them can be asked for."""
 
     rows: tuple[JournalRow, ...] = ()
     has_more: bool = False
+    sorting: JournalSorting = JournalSorting()
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,11 +262,15 @@ FLATTEN_AGAIN = replace(
 CANCEL_ORDERS = BannerAction(
     ActionKind.CANCEL_ORDERS,
     "CANCEL 2 ORDERS",
-    ("Sim101 · MES 12-25: every order of this pair",),
+    (
+        "Sim101 · MES 12-25",
+        "Sell 2 MES 12-25 Stop Market (Working), Sell 2 MES 12-25 Limit (Working)",
+    ),
     Gesture.CLICK,
     0.7,
     Look.READY,
-    "Sim101, MES 12-25, every order of this pair",
+    "CANCEL 2 ORDERS, Sim101 · MES 12-25, Sell 2 MES 12-25 Stop Market (Working), "
+    "Sell 2 MES 12-25 Limit (Working)",
     order_ids=IDS[:2],
 )
 STOP = BannerAction(
@@ -295,8 +299,9 @@ ORDERS_WORKING = BannerView(
     Tone.BAD,
     "FLAT, ORDERS WORKING 14:31:07.412 · Sim101 · MES 12-25",
     (
-        "2 orders working: Sell 2 MES 12-25 Stop market (Working), Sell 2 MES 12-25 Limit (Working)",
         "per NinjaTrader · orders checked 1 of 1",
+        "2 orders working",
+        "These orders can open a position again.",
     ),
     may_acknowledge=True,
     action=CANCEL_ORDERS,
@@ -439,6 +444,7 @@ def _action_states() -> Iterator[tuple[str, PanelView]]:
                         FLATTEN_AGAIN,
                         lines=(f"{LONG_NAME} · MES 12-25 · Short", *FLATTEN_AGAIN.lines[1:]),
                         scope=OneAccount(LONG_NAME, "MES 12-25", Side.SHORT),
+                        spoken=f"Hold FLATTEN AGAIN, {LONG_NAME}, MES 12-25, Short. The first may still act",
                     ),
                 ),
             ),

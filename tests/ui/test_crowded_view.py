@@ -130,10 +130,10 @@ def test_the_lines_of_an_outcome_are_those_of_the_newest_one(monkeypatch: pytest
     told = 0
     tell = texts.outcome_lines
 
-    def count(outcome: Outcome, *, is_practice: bool) -> tuple[str, ...]:
+    def count(outcome: Outcome, **more: bool) -> tuple[str, ...]:
         nonlocal told
         told += 1
-        return tell(outcome, is_practice=is_practice)
+        return tell(outcome, **more)
 
     monkeypatch.setattr(texts, "outcome_lines", count)
     fates = tuple(Fate(each.name, Verdict.STILL_OPEN, still_open=ROWS[:2]) for each in ACCOUNTS)
@@ -172,9 +172,9 @@ def test_rows_that_are_the_same_as_before_are_not_shown_again(qtbot: Any) -> Non
 def test_the_same_rows_in_another_order_have_moved() -> None:
     shown = describe.preview(EveryAccount(), picture())
     lines = preview_lines(shown.rows, shown.orders)
-    again = preview_lines(shown.rows, shown.orders, lines.keys)
+    again = preview_lines(shown.rows, shown.orders)
     assert again.keys == lines.keys
-    turned = preview_lines(shown.rows[::-1], shown.orders, lines.keys)
+    turned = preview_lines(shown.rows[::-1], shown.orders)
     assert turned.keys != lines.keys
     assert turned[0].choice == shown.rows[-1].key
 

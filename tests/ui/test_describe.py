@@ -6,16 +6,26 @@ from decimal import Decimal
 import pytest
 
 from crosstrade_panel import texts
-from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
+from crosstrade_panel.domain.cancel import ListedOrders
+from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
-from crosstrade_panel.domain.snapshot import Account, Flaws, Mode, Position, PositionsRead, Source, Stamp
+from crosstrade_panel.domain.snapshot import (
+    Account,
+    Flaws,
+    Mode,
+    Order,
+    Position,
+    PositionsRead,
+    Source,
+    Stamp,
+)
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import FlattenLock, Lock, Phase, Press
 from crosstrade_panel.trading.watch import Failing
 from crosstrade_panel.ui import describe
 from crosstrade_panel.ui.describe import Picture
-from crosstrade_panel.ui.view import FlattenView, Gesture, Look, Tone
-from tests.fakes import NOON, position
+from crosstrade_panel.ui.view import BannerAction, FlattenView, Gesture, Look, Tone
+from tests.fakes import NOON, order, position
 
 SIM101 = OneAccount("Sim101")
 SIMS = (Account("Sim101", "Simulator"), Account("Sim102", "Simulator"))
@@ -297,3 +307,36 @@ def test_no_total_is_claimed_where_one_row_has_no_profit() -> None:
     press = Press("1", SIM101, 1000.0, NOON)
     press.closed_positions = (position(), replace(position(), unrealized=None))
     assert describe.result(press).total == "–"
+
+
+# --- Orders that work after a flatten -----------------------------------------------------------------------
+
+
+def left_working(*orders: Order) -> tuple[Press, Outcome]:
+    scope = OneAccount("Sim101", "MES 12-25")
+    fate = Fate("Sim101", Verdict.ORDERS_WORKING, working_orders=orders)
+    ended = Outcome(Verdict.ORDERS_WORKING, NOON, (fate,), scope)
+    return Press("p", scope, 998.0, NOON, outcome=ended), ended
+
+
+def words_of(found: Press, shown: Picture, action: BannerAction | None) -> str:
+    view = describe.banner(found, shown, 1000.0, is_practice=False, action=action)
+    return "\n".join((*view.lines, *(() if view.action is None else view.action.lines)))
+
+
+def test_orders_left_working_are_named_once_on_the_button_that_cancels_them_or_else_in_words() -> None:
+    stop, limit = order(order_id="o1"), order(order_id="o2")
+    found, ended = left_working(stop, limit)
+    shown = picture()
+    listed = describe.orders_to_cancel(ended, shown)
+    assert listed is not None
+    cancel = describe.cancel_action(listed, Pace(), is_locked=False)
+    named = texts.named([texts.order_text(stop), texts.order_text(limit)])
+    said = words_of(found, shown, cancel)
+    assert said.count(named) == 1
+    assert "\n2 orders working\n" in f"\n{said}\n"
+    # Of the same reads, without the button: a position came, or only one of them can be cancelled.
+    assert f"2 orders working: {named}" in words_of(found, shown, None)
+    one = describe.cancel_action(ListedOrders((stop,)), Pace(), is_locked=False)
+    assert f"2 orders working: {named}" in words_of(found, shown, one)
+    assert f"2 orders working: {named}" in words_of(found, shown, describe.stop_action())

@@ -4,14 +4,23 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from PySide6.QtCore import QModelIndex, QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QModelIndex, QPoint, QRect, Qt
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QImage, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMenu, QPushButton, QTableView, QTabWidget
 
+from crosstrade_panel.ui.fit import sized
+from crosstrade_panel.ui.journal_table import JournalTable
 from crosstrade_panel.ui.pickers import PlainCombo
 from crosstrade_panel.ui.press_button import PressButton
-from crosstrade_panel.ui.view import JournalFilter, JournalPage, JournalRow, Tone
+from crosstrade_panel.ui.view import (
+    JournalFilter,
+    JournalPage,
+    JournalRow,
+    JournalSorting,
+    JournalSortKey,
+    Tone,
+)
 from tests.ui import gallery
 from tests.ui.conftest import Desk
 
@@ -44,6 +53,10 @@ def table(desk: Desk, name: str = "journalView") -> QTableView:
     found = desk.window.findChild(QTableView, name)
     assert found is not None
     return found
+
+
+def heading(view: QTableView, column: int, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    return view.model().headerData(column, Qt.Orientation.Horizontal, role)
 
 
 def push(desk: Desk, name: str) -> QPushButton:
@@ -302,3 +315,193 @@ def test_closed_positions_are_sorted_by_a_heading_and_as_reported_again(desk: De
     assert closed(desk) == reported[:2]
     click(0)
     assert closed(desk) == ["A −1,020.00", "b +612.50"]
+
+
+def test_closed_positions_and_order_ids_are_sorted_by_keys_and_from_the_menu_too(desk: Desk) -> None:
+    ids = table(desk, "orderIds")
+
+    def shown() -> list[str]:
+        return [ids.model().index(row, 0).data() for row in range(ids.model().rowCount())]
+
+    assert shown() == list(gallery.IDS)
+    header = ids.horizontalHeader()
+    QTest.mouseClick(header.viewport(), LEFT, pos=QPoint(20, 8))
+    assert shown() == sorted(gallery.IDS)
+    ids.setFocus()
+    QTest.keyClick(ids, Qt.Key.Key_1, CONTROL)
+    assert shown() == sorted(gallery.IDS, reverse=True)
+    QTest.keyClick(ids, Qt.Key.Key_0, CONTROL)
+    assert shown() == list(gallery.IDS)
+    assert heading(ids, 0) == "Order ids (reported)"
+    menu = table(desk, "closedPositions").findChild(QMenu)
+    assert menu is not None
+    next(each for each in menu.actions() if each.text() == "Sort by P/L").trigger()
+    assert heading(table(desk, "closedPositions"), 5) == "P/L\u2009▴"
+
+
+# The order of the journal's list
+
+
+def click_heading(desk: Desk, column: int) -> None:
+    header = table(desk).horizontalHeader()
+    at = QPoint(header.sectionViewportPosition(column) + 8, 8)
+    QTest.mouseClick(header.viewport(), LEFT, pos=at)
+
+
+def sortings(heard: list[tuple[object, ...]]) -> list[JournalSorting]:
+    return [what[1].sorting for what in heard if isinstance(what[1], JournalFilter)]
+
+
+TIME, ACCOUNT, OUTCOME = JournalSortKey.TIME, JournalSortKey.ACCOUNT, JournalSortKey.OUTCOME
+
+
+def test_a_click_on_a_heading_asks_for_that_order_and_the_next_one_for_the_other_way_round(
+    desk: Desk, heard: list[tuple[object, ...]]
+) -> None:
+    for column in (2, 2, 1, 0, 0):
+        click_heading(desk, column)
+    assert sortings(heard) == [
+        JournalSorting(OUTCOME, is_falling=False),  # the worst first
+        JournalSorting(OUTCOME, is_falling=True),
+        JournalSorting(ACCOUNT, is_falling=False),
+        JournalSorting(TIME, is_falling=True),  # the newest first
+        JournalSorting(TIME, is_falling=False),
+    ]
+
+
+@pytest.mark.parametrize("how", ["keys", "menu"])
+def test_the_order_is_chosen_with_the_keyboard_too(
+    desk: Desk, heard: list[tuple[object, ...]], how: str
+) -> None:
+    view = table(desk)
+    if how == "keys":
+        view.setFocus()
+        QTest.keyClick(view, Qt.Key.Key_2, CONTROL)
+    else:
+        menu = view.findChild(QMenu)
+        assert menu is not None
+        next(each for each in menu.actions() if each.text() == "Sort by account").trigger()
+    assert sortings(heard) == [JournalSorting(ACCOUNT, is_falling=False)]
+
+
+def test_another_order_keeps_what_is_chosen_and_typed_and_another_filter_keeps_the_order(
+    desk: Desk, heard: list[tuple[object, ...]]
+) -> None:
+    desk.window.journal.show_choices(gallery.CHOICES)
+    choose(desk, "journalAccount", "Apex-03")
+    click_heading(desk, 2)
+    worst_first = JournalSorting(OUTCOME, is_falling=False)
+    assert heard[-1] == ("filter", JournalFilter(account="Apex-03", sorting=worst_first))
+    search = desk.window.findChild(QLineEdit, "journalSearch")
+    assert search is not None
+    QTest.keyClicks(search, "m")
+    assert heard[-1] == ("filter", JournalFilter("m", "Apex-03", sorting=worst_first))
+
+
+def test_the_arrow_shows_the_order_that_is_shown_and_not_the_one_that_was_asked_for(
+    desk: Desk, heard: list[tuple[object, ...]]
+) -> None:
+    view, page, spoken = table(desk), desk.window.journal, Qt.ItemDataRole.AccessibleTextRole
+    assert [heading(view, column) for column in range(3)] == ["Time\u2009▾", "Press by account", "Outcome"]
+    assert heading(view, 0, spoken) == "Time, sorted, falling"
+    click_heading(desk, 1)
+    assert heading(view, 0) == "Time\u2009▾"
+    page.show_page(JournalPage(many(50), sorting=sortings(heard)[-1]))
+    assert [heading(view, column) for column in range(3)] == ["Time", "Press by account\u2009▴", "Outcome"]
+    assert heading(view, 1, spoken) == "Press by account, sorted, rising"
+    click_heading(desk, 1)
+    page.show_page(JournalPage(many(50), sorting=sortings(heard)[-1]))
+    assert heading(view, 1) == "Press by account\u2009▾"
+    assert (heading(view, 0, spoken), heading(view, 1, spoken)) == (None, "Press by account, sorted, falling")
+    assert not view.horizontalHeader().isSortIndicatorShown()
+
+
+def test_another_order_begins_at_its_top_and_a_press_that_is_open_stays_open(
+    desk: Desk, heard: list[tuple[object, ...]]
+) -> None:
+    page, view = desk.window.journal, table(desk)
+    page.show_page(JournalPage(many(100)))
+    view.scrollToBottom()
+    assert view.verticalScrollBar().value() > 0
+    page.show_page(JournalPage(tuple(reversed(many(100)))))
+    assert view.verticalScrollBar().value() > 0  # news in the same order move nothing
+    page.show_timeline(gallery.TIMELINE)
+    click_heading(desk, 2)
+    page.show_page(JournalPage(many(100), sorting=sortings(heard)[-1]))
+    assert view.verticalScrollBar().value() == 0
+    assert page.timeline_of == gallery.TIMELINE.press_id
+
+
+# The press in full
+
+
+def told(desk: Desk, press: str) -> str:
+    """A press as its lines in the list tell it."""
+    view = desk.window.findChild(JournalTable, "journalView")
+    assert view is not None
+    metrics = QFontMetrics(sized(view.font(), 11))
+    room = view.viewport().width() - 6
+    lines = view.press_lines(press)
+    shown = [metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, room) for line in lines]
+    bottom = view.rowViewportPosition(0) + 24 - 3 + len(lines) * view.line_height
+    assert bottom <= view.rowViewportPosition(1), "it reaches into the next row"
+    return "".join(shown).replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "press",
+    [
+        "FLATTEN Sim101",
+        "REVERSE APEX-12345-07 · MES 12-25 · Short",
+        f"FLATTEN {gallery.LONG_NAME} · MES 12-25 · Short",
+    ],
+)
+def test_the_whole_press_is_told_in_the_narrowest_window(
+    desk: Desk, heard: list[tuple[object, ...]], press: str
+) -> None:
+    desk.window.resize(320, 900)
+    rows = many(20)
+    desk.window.journal.show_page(JournalPage((replace(rows[0], what=press), *rows[1:])))
+    desk.settle()
+    assert desk.window.width() == 320
+    assert told(desk, press) == press.replace(" ", "")
+
+
+def test_where_all_fits_beside_each_other_a_press_is_one_line(
+    desk: Desk, heard: list[tuple[object, ...]]
+) -> None:
+    view = desk.window.findChild(JournalTable, "journalView")
+    assert view is not None
+    rows = many(20)
+    long = replace(rows[0], what=f"FLATTEN {gallery.LONG_NAME} · MES 12-25 · Short")
+    for width, first, is_tall in ((320, rows[0], True), (480, rows[0], False), (480, long, True),
+                                  (760, long, False)):  # fmt: skip
+        desk.window.resize(width, 900)
+        desk.window.journal.show_page(JournalPage((first, *rows[1:])))
+        desk.settle()
+        assert view.is_tall is is_tall, width
+        # The heading of what is painted on the right is on the right.
+        header = view.horizontalHeader()
+        assert [header.logicalIndex(place) for place in range(3)] == ([0, 2, 1] if is_tall else [0, 1, 2])
+        assert (view.rowHeight(0) == 24) is not is_tall
+
+
+def test_a_row_of_several_lines_is_painted_alike_whichever_part_of_it_is_painted_anew(
+    desk: Desk, heard: list[tuple[object, ...]]
+) -> None:
+    desk.window.resize(320, 900)
+    desk.settle()
+    view = table(desk)
+    whole = view.viewport().grab().toImage()
+    pieces = QImage(whole.size(), whole.format())
+    painter = QPainter(pieces)
+    for left in range(0, view.viewport().width(), 37):
+        part = QRect(left, 0, 37, view.viewport().height())
+        painter.drawPixmap(part.topLeft(), view.viewport().grab(part))
+    painter.end()
+    assert pieces.copy(0, 0, 288, 100) == whole.copy(0, 0, 288, 100)
+    # The press lies across all columns, beneath time and outcome.
+    second = QRect(view.columnWidth(0) + 4, view.rowViewportPosition(1) + 24, 60, 12)
+    assert view.model().index(1, 1).data().startswith("REVERSE Sim101 · MES")
+    assert len({whole.pixel(x, y) for x in range(second.left(), second.right())
+                for y in range(second.top(), second.bottom())}) > 4  # fmt: skip

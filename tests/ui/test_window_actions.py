@@ -6,11 +6,12 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible, QFocusEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QWidget
 
 from crosstrade_panel.domain.scope import OneAccount, Side
-from crosstrade_panel.ui.action_button import ActionButton
+from crosstrade_panel.ui.action_button import HEIGHT, ActionButton
 from crosstrade_panel.ui.banner import BannerCard
+from crosstrade_panel.ui.button_paint import Painting, Weight, fitted_texts
 from crosstrade_panel.ui.press_button import Phase, PressButton
 from crosstrade_panel.ui.view import BannerAction, BannerView, Gesture, Look
 from tests.ui import gallery
@@ -485,3 +486,75 @@ def test_whatever_is_held_or_armed_is_cancelled_at_once_when_told(desk: Desk) ->
     assert (desk.flattened, desk.acted) == ([], [])
     assert [what for what in desk.reverse if what != "released"] == [("started", gallery.TICKET)] * 2
     assert desk.reverse.count("released") == 2
+
+
+def lines_of(button: ActionButton) -> tuple[int, str]:
+    """The size of the lines of a button in pixels, and all of their words."""
+    shown = replace(SHOWN, title=button.face.title, lines=button.face.lines)
+    _, body = fitted_texts(button, shown)
+    assert not body.is_cut
+    return body.font.pixelSize(), "".join(body.lines).replace(" ", "")
+
+
+SHOWN = Painting(
+    "", (), Look.READY, is_pressed=False, share_held=0.0, is_hold=True, is_flashing=False,
+    weight=Weight.ACTION, has_focus=False,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [320, 480])
+def test_a_name_of_forty_letters_is_told_in_whole_and_in_no_smaller_print_than_that_around_it(
+    desk: Desk, width: int
+) -> None:
+    desk.window.resize(width, 900)
+    desk.window.show_panel(gallery.states_by_name()["action_long_names"])
+    desk.settle()
+    button = action(desk, gallery.STILL_OPEN.press_id)
+    size, words = lines_of(button)
+    assert size >= 11
+    for part in (gallery.LONG_NAME, "MES12-25", "Short", "thefirstmaystillact"):
+        assert part in words
+    label = card(desk, gallery.STILL_OPEN.press_id).findChild(QLabel, "bannerLines")
+    assert label is not None
+    assert size >= label.font().pixelSize()
+    assert gallery.LONG_NAME in button.accessibleName()
+
+
+def test_a_button_that_has_grown_is_as_high_until_the_window_has_another_width(desk: Desk) -> None:
+    desk.window.resize(320, 900)
+    view = gallery.states_by_name()["action_long_names"]
+    banner = view.banners[0]
+    assert banner.action is not None
+    desk.window.show_panel(view)
+    desk.settle()
+    button = action(desk, gallery.STILL_OPEN.press_id)
+    high = button.height()
+    assert high > HEIGHT
+    short = replace(banner, action=replace(banner.action, lines=("Apex-03",)))
+    desk.window.show_panel(replace(view, banners=(short,)))
+    desk.settle()
+    assert button.height() == high
+    desk.window.resize(480, 900)
+    desk.settle()
+    assert button.height() == HEIGHT
+
+
+def test_a_button_that_grew_a_moment_ago_takes_no_press_that_was_aimed_at_what_lay_there(desk: Desk) -> None:
+    desk.window.resize(320, 900)
+    view = gallery.states_by_name()["action_long_names"]
+    banner = view.banners[0]
+    assert banner.action is not None
+    before = replace(banner, action=replace(banner.action, gesture=Gesture.CLICK, lines=("Apex-03",)))
+    desk.window.show_panel(replace(view, banners=(before,)))
+    desk.settle()
+    button = action(desk, gallery.STILL_OPEN.press_id)
+    desk.pass_time(1.0)
+    grown = replace(banner, action=replace(banner.action, gesture=Gesture.CLICK))
+    desk.window.show_panel(replace(view, banners=(grown,)))
+    desk.settle()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert desk.acted == []
+    assert desk.swallowed == ["bannerActionButton"]
+    desk.pass_time(1.0)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert desk.acted == [(banner.press_id, grown.action)]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QTextDocument
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QImage, QTextDocument
 from PySide6.QtTest import QTest
 
 from crosstrade_panel.ui import theme
@@ -106,6 +106,21 @@ def test_the_badge_is_spelled_out_at_320_pixels(desk: Desk) -> None:
         font, label, _ = delegate._fit_badged(table(desk).font(), "MES 12-25", "no stop", room)  # type: ignore[attr-defined]
         assert label == "no stop", name
         assert font.pixelSize() >= 9
+
+
+def test_a_contract_keeps_its_month_where_there_is_no_room_for_the_words_of_the_badge(desk: Desk) -> None:
+    desk.window.resize(320, 740)
+    desk.window.show_panel(dict(gallery.states())["long_names"])
+    desk.settle()
+    room = table(desk).columnWidth(1) - 9
+    delegate = table(desk).itemDelegate()
+    font, label, small = delegate._fit_badged(table(desk).font(), "MES 12-25", "no stop", room)  # type: ignore[attr-defined]
+    used = (
+        QFontMetrics(font).horizontalAdvance("MES 12-25") + QFontMetrics(small).horizontalAdvance(label) + 7
+    )
+    assert label == "!"
+    assert used <= room
+    assert font.pixelSize() >= 9
 
 
 def test_a_screen_reader_hears_the_badge_and_what_the_cells_of_an_order_are(desk: Desk) -> None:
