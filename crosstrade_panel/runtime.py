@@ -16,7 +16,7 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 import qasync  # type: ignore[import-untyped]  # isort: skip - after PySide6, or it may pick another binding
@@ -215,9 +215,16 @@ class _Ending:
 
 
 def _make_loop(app: QApplication) -> asyncio.AbstractEventLoop:
-    loop: asyncio.AbstractEventLoop = qasync.QEventLoop(app)
+    qt_loop = qasync.QEventLoop(app)
+    # Qt's own choice may be a twentieth off, either way: a second read came 50 ms late.
+    qt_loop._timer.startTimer = partial(_start_precisely, qt_loop._timer)
+    loop: asyncio.AbstractEventLoop = qt_loop
     loop.set_default_executor(DaemonThreads())
     return loop
+
+
+def _start_precisely(timer: QObject, delay_ms: int) -> int:
+    return QObject.startTimer(timer, delay_ms, Qt.TimerType.PreciseTimer)
 
 
 def _end_now(code: int) -> None:

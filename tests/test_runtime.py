@@ -238,6 +238,31 @@ def test_garbage_is_collected_on_the_thread_that_calls() -> None:
     assert where == ["MainThread"]
 
 
+IN_TIME = """
+import asyncio, sys, time
+from PySide6.QtWidgets import QApplication
+from crosstrade_panel.runtime import run
+
+async def main():
+    early = []
+    for _ in range(8):
+        began = time.monotonic()
+        await asyncio.sleep(0.2)
+        early.append(0.2 - (time.monotonic() - began))
+    print(max(early))
+    return 0
+
+sys.exit(run(QApplication([]), main))
+"""
+
+
+def test_no_wait_ends_before_its_time_as_those_of_qt_may() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_TIME], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert float(done.stdout) < 0.002
+
+
 # --- the end of the program -------------------------------------------------------------------------------
 
 STUCK = """
