@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.__main__ import MODULES, SMOKE, report
+from tests.benchmarks.__main__ import MODULES, SMOKE, main, report
+from tests.benchmarks.frozen import size_of, trusting_copy
 from tests.benchmarks.panel_plan import Plan
 from tests.benchmarks.table import Figure, Goal, Row, as_markdown, ratio
 
@@ -71,6 +73,25 @@ def test_every_figure_has_its_module() -> None:
     ]
     assert not missing
     assert set(SMOKE) <= set(MODULES)
+
+
+def test_the_frozen_program_is_one_of_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert MODULES["P14"] == ("frozen", "the frozen program")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "P14" in capsys.readouterr().out
+
+
+def test_a_frozen_program_is_measured_as_a_copy_with_other_roots(tmp_path: Path) -> None:
+    roots = tmp_path / "frozen" / "_internal" / "certifi" / "cacert.pem"
+    roots.parent.mkdir(parents=True)
+    roots.write_text("ours")
+    authority = tmp_path / "authority.pem"
+    authority.write_text("thrown away")
+    copy = trusting_copy(tmp_path / "frozen", authority, tmp_path / "copy")
+    assert (copy / roots.relative_to(tmp_path / "frozen")).read_text() == "thrown away"
+    assert roots.read_text() == "ours"
+    assert size_of(tmp_path / "frozen") == len("ours")
 
 
 def test_a_plan_survives_the_way_to_another_process() -> None:

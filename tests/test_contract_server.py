@@ -66,6 +66,7 @@ from tests.contract_server import (
     untrusted_server,
     wrong_host_server,
 )
+from tests.wine import sees_resets
 
 FLATTEN = "/v1/api/positions/flatten"
 POSITIONS = "/v1/api/positions?includeFlat=false"
@@ -496,6 +497,7 @@ def test_a_drop_after_reading_is_a_fin_without_a_byte(
     assert was_acted_on(server) == act
 
 
+@sees_resets
 @pytest.mark.parametrize("act", [True, False])
 def test_a_drop_after_reading_can_be_a_reset(client: Client, server: ContractServer, *, act: bool) -> None:
     flatten(client, DropAfterReading(act=act, reset=True))
@@ -503,6 +505,7 @@ def test_a_drop_after_reading_can_be_a_reset(client: Client, server: ContractSer
     assert was_acted_on(server) == act
 
 
+@sees_resets
 def test_a_drop_before_reading_never_acts_and_never_has_the_body(
     client: Client, server: ContractServer
 ) -> None:
@@ -612,7 +615,7 @@ def test_a_header_is_huge(client: Client) -> None:
 
 
 @pytest.mark.parametrize("act", [True, False])
-@pytest.mark.parametrize("leave", ["fin", "rst"])
+@pytest.mark.parametrize("leave", ["fin", pytest.param("rst", marks=sees_resets)])
 def test_a_hang_says_nothing_and_notes_how_the_client_left(
     plain: ContractServer, leave: str, *, act: bool
 ) -> None:
@@ -628,6 +631,7 @@ def test_a_hang_says_nothing_and_notes_how_the_client_left(
     assert was_acted_on(plain) == act
 
 
+@sees_resets
 def test_a_hang_over_tls_notes_a_reset_too(server: ContractServer) -> None:
     client = Client(server)
     flatten(client, Hang())
@@ -645,6 +649,7 @@ def test_a_hang_ends_with_the_server(server: ContractServer) -> None:
     assert server.presses[0].ended == "stopped"
 
 
+@sees_resets
 @pytest.mark.parametrize("in_headers", [True, False])
 def test_a_drip_never_ends(client: Client, server: ContractServer, *, in_headers: bool) -> None:
     flatten(client, Drip(interval_s=0.002, in_headers=in_headers))
@@ -727,6 +732,7 @@ def test_an_answer_can_be_late_and_the_act_early(client: Client, server: Contrac
     assert time.monotonic() - sent >= 0.1
 
 
+@sees_resets
 def test_a_late_act_happens_although_the_client_is_gone(client: Client, server: ContractServer) -> None:
     flatten(client, Late(0.2, Honest()))
     assert server.wait_for(lambda: bool(server.presses) and server.presses[0].complete)
@@ -736,6 +742,7 @@ def test_a_late_act_happens_although_the_client_is_gone(client: Client, server: 
     assert was_acted_on(server)
 
 
+@sees_resets
 def test_an_idle_link_is_reset_behind_an_answer(client: Client) -> None:
     flatten(client, ResetIdle(0.01))
     assert client.receive("POST").status == 200
@@ -748,6 +755,7 @@ def test_a_link_that_is_used_in_time_is_not_reset(client: Client, server: Contra
     assert client.ask("GET", POSITIONS).status == 200
 
 
+@sees_resets
 def test_idle_links_can_be_cut_by_hand(server: ContractServer) -> None:
     with connected(server) as first, connected(server) as second:
         first.ask("GET", POSITIONS)
@@ -950,6 +958,7 @@ def test_a_port_closes_in_the_handshake(*, hello_first: bool) -> None:
     assert [hello[:1] for hello in port.received] == [b"\x16"] * hello_first
 
 
+@sees_resets
 def test_a_port_resets_in_the_handshake() -> None:
     with handshake_closing_port(reset=True) as port:
         assert isinstance(tls_error(port.port), ConnectionResetError)

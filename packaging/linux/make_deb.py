@@ -23,13 +23,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "packaging")]
 from freeze import NAME, TRAVELLING, size_of, version  # noqa: E402 - the path first
+from publisher import APPSTREAM_ID, MAINTAINER_ADDRESS, PUBLISHER  # noqa: E402
 
 from crosstrade_panel.cli_shortcut import WORDS  # noqa: E402
 from crosstrade_panel.desktop.shortcut import ICON_SIZES, entry_text  # noqa: E402
 
 COMMANDS = ("crosstrade-panel", "crosstrade-panel-gui")
-APPSTREAM_ID = "io.github.crosstrade_panel.panel"
-METAINFO = ROOT / "packaging" / "linux" / f"{APPSTREAM_ID}.metainfo.xml"
+METAINFO = ROOT / "packaging" / "linux" / "metainfo.xml"
 # What the frozen folder leaves to the system; newer releases have other names for some.
 DEPENDS = (
     "libc6 (>= {libc})",
@@ -67,7 +67,7 @@ Version: {version}
 Section: misc
 Priority: optional
 Architecture: {architecture}
-Maintainer: The CrossTrade Panel authors <nobody@localhost>
+Maintainer: {PUBLISHER} <{MAINTAINER_ADDRESS}>
 Installed-Size: {installed_kb}
 Depends: {depends}
 Recommends: {", ".join(RECOMMENDS)}
@@ -94,7 +94,11 @@ def least_libc(folder: Path) -> str:
 
 def metainfo(version: str, day: str) -> str:
     """The AppStream metadata of this release."""
-    return METAINFO.read_text("utf-8").replace("@VERSION@", version).replace("@DATE@", day)
+    text = METAINFO.read_text("utf-8")
+    facts = {"ID": APPSTREAM_ID, "PUBLISHER": PUBLISHER, "VERSION": version, "DATE": day}
+    for name, value in facts.items():
+        text = text.replace(f"@{name}@", value)
+    return text
 
 
 def lay_out(frozen: Path, tree: Path, version: str) -> None:
@@ -107,7 +111,7 @@ def lay_out(frozen: Path, tree: Path, version: str) -> None:
         (commands / command).symlink_to(f"../lib/{NAME}/{command}")
     _write(share / "applications" / f"{NAME}.desktop", entry_text(("crosstrade-panel-gui",), WORDS))
     day = datetime.fromtimestamp(_now(), UTC).date().isoformat()
-    _write(share / "metainfo" / METAINFO.name, metainfo(version, day))
+    _write(share / "metainfo" / f"{APPSTREAM_ID}.metainfo.xml", metainfo(version, day))
     icons, theme = ROOT / "resources" / "icons", share / "icons" / "hicolor"
     _copy(icons / f"{NAME}.svg", theme / "scalable" / "apps" / f"{NAME}.svg")
     for size in ICON_SIZES:

@@ -26,7 +26,6 @@ CRCCheck force
 !include "Sections.nsh"
 
 !define NAME "CrossTrade Panel"
-!define PUBLISHER "The CrossTrade Panel authors"
 !define WINDOW "crosstrade-panel-gui.exe"
 !define COMMAND "crosstrade-panel.exe"
 !define UNINSTALL_KEY "Software\Microsoft\Windows\CurrentVersion\Uninstall\CrossTradePanel"

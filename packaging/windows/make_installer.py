@@ -19,6 +19,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
 from freeze import version  # noqa: E402
+from publisher import PUBLISHER  # noqa: E402
 from windows.dlls import complaints  # noqa: E402
 
 ICON = ROOT / "resources" / "icons" / "crosstrade-panel.ico"
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     installer = folder / f"CrossTrade-Panel-{options.version}.exe"
-    values = {"VERSION": options.version, "SOURCE": frozen, "ICON": ICON, "OUTFILE": installer}
+    values = {"VERSION": options.version, "PUBLISHER": PUBLISHER}
+    values |= {"SOURCE": str(frozen), "ICON": str(ICON), "OUTFILE": str(installer)}
     command = [makensis(), "-V1", *(f"-D{name}={value}" for name, value in values.items())]
     command += ["-DQUICK"] * options.quick
     # The parts for amd64 come with Debian's NSIS alone. The others install into the same folders.

@@ -19,7 +19,8 @@ export WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe=;icuuc=n;mscms=n,b
 python_folder=$WINEPREFIX/drive_c/Python311
 
 need_system() {
-    local wanted=(wine wine64 nsis xvfb xdotool openbox gcc-mingw-w64-x86-64-win32 osslsigncode imagemagick)
+    local wanted=(wine wine64 nsis xvfb xdotool openbox gcc-mingw-w64-x86-64-win32 osslsigncode imagemagick
+        fonts-dejavu-core)
     local missing=()
     for each in "${wanted[@]}"; do
         dpkg-query -W -f '${Status}' "$each" 2>/dev/null | grep -q 'ok installed' || missing+=("$each")
@@ -51,6 +52,13 @@ make_prefix() {
     # Wine leads these folders into the home of whoever runs it.
     find "$WINEPREFIX/drive_c/users" -maxdepth 2 -type l -exec sh -c 'rm "$1" && mkdir "$1"' - {} \;
     touch "$WINEPREFIX/made"
+}
+
+# Wine's folder of fonts is empty, as it asks the host's fontconfig; Qt without a screen looks into the folder,
+# and where that is empty draws a box for each letter, as wide as it is high. Of one family: with more, Qt takes
+# the first by its name for what it does not find.
+make_fonts() {
+    cp -u /usr/share/fonts/truetype/dejavu/DejaVuSans{,-Bold}.ttf "$WINEPREFIX/drive_c/windows/Fonts/"
 }
 
 make_python() {
@@ -96,6 +104,7 @@ winpython() {
 
 need_system
 make_prefix
+make_fonts
 make_python
 install_wheels
 winpython -VV

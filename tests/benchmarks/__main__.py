@@ -35,6 +35,7 @@ MODULES: dict[str, tuple[str, str]] = {
     "P11": ("dead_link", "a link that went dead while idle"),
     "P12": ("flat", "answer → FLAT shown"),
     "P13": ("command", "the command line"),
+    "P14": ("frozen", "the frozen program"),
     "growth": ("growth", "cost against size"),
 }
 """Each figure's module, with `run(quick) -> list[Figure]`, and what it is about."""

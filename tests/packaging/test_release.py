@@ -11,6 +11,7 @@ from pathlib import Path
 
 import freeze
 import notices
+import publisher
 import pytest
 import release
 from environment import parse_lock
@@ -109,6 +110,19 @@ def test_two_archives_of_one_folder_are_alike(tmp_path: Path, monkeypatch: pytes
         ]
 
 
+def test_what_a_publisher_fills_in_stands_in_one_place() -> None:
+    values = (publisher.APPSTREAM_ID, publisher.MAINTAINER_ADDRESS)
+    folders = ("packaging", "resources", "crosstrade_panel", "tests", ".github")
+    kinds = {".nsi", ".py", ".sh", ".spec", ".svg", ".txt", ".xml", ".yml"}
+    found = {
+        each.relative_to(ROOT).as_posix()
+        for folder in folders
+        for each in (ROOT / folder).rglob("*")
+        if each.suffix in kinds and any(value in each.read_text("utf-8") for value in values)
+    }
+    assert found == {"packaging/publisher.py"}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="its metadata is Linux's")
 def test_the_package_for_debian_has_metadata_that_validate(tmp_path: Path) -> None:
     """Laid out around an empty program."""
@@ -129,7 +143,10 @@ print(make_deb.control("1.2.3", "amd64", "2.35", 1))
     [entry], [metainfo] = (share / "applications").iterdir(), (share / "metainfo").iterdir()
     assert "Exec=crosstrade-panel-gui\n" in entry.read_text("utf-8")
     assert '<release version="1.2.3" date="' in metainfo.read_text("utf-8")
-    assert metainfo.name == "io.github.crosstrade_panel.panel.metainfo.xml"
+    assert metainfo.name == f"{publisher.APPSTREAM_ID}.metainfo.xml"
+    assert f"<id>{publisher.APPSTREAM_ID}</id>" in metainfo.read_text("utf-8")
+    assert "@" not in metainfo.read_text("utf-8")
+    assert f"\nMaintainer: {publisher.PUBLISHER} <{publisher.MAINTAINER_ADDRESS}>\n" in done.stdout
     assert (share / "icons/hicolor/scalable/apps/crosstrade-panel.svg").is_file()
     assert (tree / "usr/lib/crosstrade-panel/THIRD-PARTY-NOTICES.txt").read_text("utf-8").count("LGPL") > 0
     for name, *words in (
