@@ -54,6 +54,7 @@ def _crosstrade(module: str, *tests: str) -> Group:
 
 _ENDINGS = ("crosstrade/test_rest_endings", "crosstrade/test_rest_links")
 _STREAM = ("crosstrade/test_stream_facts", "crosstrade/test_stream", "crosstrade/test_stream_presses")
+_BOUNDS = ("crosstrade/test_untrusted_facts", "crosstrade/test_usual_numbers", "crosstrade/test_usual_words")
 _WIRE = ("test_wire_reading", "test_wire_writing", "test_wire_facts", "test_wire_hostile", "test_stream_wire")
 GROUPS = (
     Group(
@@ -66,12 +67,12 @@ GROUPS = (
         ),
     ),
     _crosstrade("address", "crosstrade/test_address", "crosstrade/test_address_said"),
-    _crosstrade("untrusted", "crosstrade/test_usual_numbers", *(f"crosstrade/{test}" for test in _WIRE)),
+    _crosstrade("untrusted", *_BOUNDS, *(f"crosstrade/{test}" for test in _WIRE)),
     _crosstrade("wire", *(f"crosstrade/{test}" for test in _WIRE)),
     _crosstrade("proxy", "crosstrade/test_proxy_facts", "security/test_proxies"),
     _crosstrade("pipe", "crosstrade/test_pipe", "crosstrade/test_pipe_facts"),
     _crosstrade("tls", "crosstrade/test_tls", "crosstrade/test_pipe"),
-    _crosstrade("link", *_ENDINGS),
+    _crosstrade("link", "crosstrade/test_link_facts", *_ENDINGS),
     _crosstrade("rest", "crosstrade/test_rest_facts", *_ENDINGS),
     _crosstrade("session", *_STREAM),
     _crosstrade("stream", *_STREAM),

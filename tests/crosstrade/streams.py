@@ -39,7 +39,8 @@ async def stream_to(
     stream = Stream(parse_base_url(url), pace=pace or Pace(), **options)
     try:
         if is_open:
-            await stream.warm()
+            async with asyncio.timeout(10):  # longer than connecting may take: it fails, and does not hang
+                await stream.warm()
             assert stream.report.state is StreamState.OPEN, stream.report
         yield stream
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from asyncio.trsock import TransportSocket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from crosstrade_panel.crosstrade import pipe as pipe_module
 from crosstrade_panel.crosstrade.address import parse_base_url
-from crosstrade_panel.crosstrade.pipe import Dial, Pipe, connect_socket
+from crosstrade_panel.crosstrade.pipe import Address, Dial, Pipe, connect_socket
 from crosstrade_panel.crosstrade.proxy import Proxy, ProxyError, read_proxy
 from tests import contract_server as cs
 from tests.crosstrade.gateways import strict_tls, until
@@ -74,7 +75,8 @@ async def test_reading_goes_on_once_what_was_held_back_was_taken() -> None:
         _, writer = await ends.get()
         writer.write(b"x" * 1_000_000)
         await until(lambda: not pipe._reading)
-        assert is_reading(pipe) is False
+        assert await pipe.read(10) == b"x" * 10
+        assert is_reading(pipe) is False  # not before all of it was taken
         while not is_reading(pipe):
             await pipe.read(1_000_000)
         assert is_reading(pipe) is True
@@ -181,6 +183,62 @@ async def test_a_number_is_looked_up_by_nobody_and_a_name_by_the_system(
     ]
 
 
+async def test_a_name_that_this_machine_knows_is_no_number_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    async def resolve(*args: Any, **_: Any) -> list[Any]:
+        asked.append(args)
+        return [(socket.AF_INET, 1, 6, "", ("127.0.0.1", 5))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    # Looked up by the system in the loop's own thread, it could hold everything up.
+    assert await pipe_module._addresses(parse_base_url("https://localhost:8443")) == [
+        (socket.AF_INET, ("127.0.0.1", 5))
+    ]
+    assert asked == [("localhost", 8443)]
+
+
+async def test_who_answers_within_its_head_start_is_the_only_one_that_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    real, called = loop.sock_connect, []
+
+    async def sock_connect(sock: socket.socket, address: Any) -> None:
+        called.append(address)
+        await real(sock, address)
+
+    monkeypatch.setattr(loop, "sock_connect", sock_connect)
+    async with peer() as (port, _), peer() as (other, _):
+        where: list[Address] = [(socket.AF_INET, ("127.0.0.1", each)) for each in (port, other)]
+        with await connect_socket(where, 60.0) as sock:
+            assert sock.getpeername() == ("127.0.0.1", port)
+    assert called == [("127.0.0.1", port)]
+
+
+async def test_one_that_never_answers_keeps_nobody_waiting_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    real, gate, called = loop.sock_connect, asyncio.Event(), []
+
+    async def sock_connect(sock: socket.socket, address: Any) -> None:
+        called.append(address)
+        await (asyncio.Event() if len(called) == 1 else gate).wait()
+        await real(sock, address)
+
+    monkeypatch.setattr(loop, "sock_connect", sock_connect)
+    async with peer() as (port, _), asyncio.timeout(10):
+        where: list[Address] = [(socket.AF_INET, ("127.0.0.1", port))] * 2
+        dialling = asyncio.ensure_future(connect_socket(where, 0.0))
+        await until(lambda: len(called) == 2)
+        for _turn in range(9):  # both head starts are over
+            await asyncio.sleep(0)
+        gate.set()
+        with await dialling as sock:
+            assert sock.getpeername() == ("127.0.0.1", port)
+
+
 async def test_behind_one_that_failed_the_socket_that_came_second_is_closed_as_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -227,3 +285,39 @@ async def test_https_is_spoken_to_an_https_origin_only() -> None:
         plain = await connected(port)
         assert plain._connected.get_extra_info("ssl_object") is None
         await plain.aclose()
+
+
+# -- what the system is told ---
+
+
+class NotingSocket:
+    """A socket, or the transport of one, that notes what is set."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[Any, ...]] = []
+
+    def setsockopt(self, *option: Any) -> None:
+        self.noted.append(option)
+
+    def abort(self) -> None:
+        self.noted.append(("abort",))
+
+
+@pytest.mark.parametrize(("platform", "option"), [("linux", 18), ("darwin", 0x80), ("win32", 5)])
+async def test_a_time_below_the_systems_unit_is_one_unit(platform: str, option: int) -> None:
+    sock: Any = NotingSocket()
+    pipe_module.notice_dead_peer(sock, 0.0001, platform)  # 0 would be the system's own time
+    assert sock.noted == [(socket.IPPROTO_TCP, option, 1)]
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+@pytest.mark.parametrize("is_wrapped", [False, True])
+async def test_on_windows_a_reset_closes_the_socket_itself_wrapped_or_not(
+    platform: str, *, is_wrapped: bool
+) -> None:
+    ours, its = socket.socketpair()
+    with ours, its:
+        tcp: Any = NotingSocket()
+        pipe_module.reset(TransportSocket(ours) if is_wrapped else ours, tcp, platform)  # type: ignore[arg-type]
+        assert tcp.noted == [("abort",)]
+        assert (ours.fileno() == -1) == (platform == "win32")

@@ -49,6 +49,22 @@ def test_an_address_of_a_proxy_is_read_and_shown_without_its_login(
     assert login_of(proxy) == login
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://-proxy.test:3128", "http://-proxy.test:3128"),
+        ("http://pro xy.test:3128", "http://pro xy.test:3128"),
+        ("http://pro\u200bxy.test:3128", "http://proxy.test:3128"),
+        ("http://:3128", "http://:3128"),
+        ("http://proxy.test:0", "http://proxy.test:0"),
+        ("socks5://proxy.test:3128", "socks5://proxy.test:3128"),
+        ("http://proxy.test:port", ""),
+    ],
+)
+def test_an_address_that_cannot_be_spoken_to_is_shown_and_never_dialled(text: str, shown: str) -> None:
+    assert read_proxy(text) == Proxy(shown)
+
+
 def test_the_environment_names_the_proxy_for_https_and_who_is_reached_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

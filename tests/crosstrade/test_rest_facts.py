@@ -16,7 +16,8 @@ from crosstrade_panel import __version__
 from crosstrade_panel.crosstrade import rest, wire
 from crosstrade_panel.crosstrade.address import parse_base_url
 from crosstrade_panel.crosstrade.link import Link, Progress, TooLargeError
-from crosstrade_panel.crosstrade.proxy import ProxyError
+from crosstrade_panel.crosstrade.pipe import Dial
+from crosstrade_panel.crosstrade.proxy import ProxyError, read_proxy
 from crosstrade_panel.crosstrade.rest import LinkReport, RestGateway
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
@@ -606,6 +607,43 @@ async def test_time_makes_a_link_slow_and_then_gives_its_request_up() -> None:
     assert link.is_slow
     assert made._links == [spare, *opened]
     assert len(opened) == 1
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_shows_nothing_is_an_answer_all_the_same() -> None:
+    async with calling(lambda _: Answer(200, b"no JSON", 1.0, 2.0)) as (made, _):
+        made._report = LinkReport(0.5, Reason(Cause.NO_ANSWER), 3.0)
+        with pytest.raises(ReadFailedError) as caught:
+            await made.positions()
+        assert made.report == LinkReport(0.5, caught.value.reason, None)
+
+
+@pytest.mark.anyio
+async def test_what_it_had_begun_has_ended_when_it_is_closed() -> None:
+    made = private(gateway())
+    ends: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _turn in range(9):
+                await asyncio.sleep(0)
+            ends.append("work")
+
+    made._spawn(work())
+    await asyncio.sleep(0)
+    await made.aclose()
+    assert ends == ["work"]
+
+
+def test_it_dials_its_origin_through_its_proxy_and_keeps_few_addresses() -> None:
+    proxy = read_proxy("http://proxy.test:3128")
+    made = private(gateway(proxy=proxy))
+    origin = parse_base_url("https://panel.invalid:8443")
+    assert made._dial == Dial(origin, made._tls_context, Pace().read_least_deadline_s, proxy)
+    # Of every cancelled order the address is another one.
+    assert made._url.cache_info().maxsize == rest._KEPT_URLS
 
 
 @pytest.mark.anyio
