@@ -44,6 +44,14 @@ def test_a_row_that_cannot_be_shown_to_be_outside_is_in_scope() -> None:
     assert in_scope(EveryAccount(), rows) == rows
 
 
+def test_every_account_with_a_filter_is_not_everything() -> None:
+    rows = (position(), position(instrument="NQ 12-25"), position(side=Side.LONG))
+    assert in_scope(EveryAccount(side=Side.SHORT), rows) == rows[:2]
+    assert in_scope(EveryAccount(side=Side.LONG), rows) == rows[2:]
+    assert in_scope(EveryAccount("NQ 12-25"), rows) == rows[1:2]
+    assert in_scope(EveryAccount("MES 12-25", Side.LONG), rows) == rows[2:]
+
+
 def test_an_order_works_unless_its_state_is_terminal() -> None:
     states = ["Working", "CancelPending", "Unknown", None, "Filled", "CANCELLED", "rejected"]
     assert [order(state=state).is_working for state in states] == [
@@ -99,6 +107,19 @@ def test_rows_are_the_same_whatever_their_order_and_their_prices() -> None:
     assert same_rows(both, both)
     for other in ((one,), (one, one), (one, replace(two, quantity=3)), (one, position("Sim102", side=None))):
         assert not same_rows((one, two), other)
+
+
+def test_rows_that_differ_in_one_field_are_not_the_same() -> None:
+    row = position()
+    for other in (
+        position("Sim102"),
+        position(instrument="NQ 12-25"),
+        position(side=Side.LONG),
+        position(quantity=3),
+    ):
+        assert not same_rows((row,), (other,))
+        assert not same_rows((row, row), (row, other))
+        assert not same_rows((row, other), (other, other))
 
 
 def test_a_stop_on_the_other_side_protects_and_so_may_what_cannot_be_read() -> None:

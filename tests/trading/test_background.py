@@ -93,6 +93,18 @@ async def test_accounts_with_positions_in_focus_or_wanted_come_first_and_oftener
     assert asked["Sim7"] > 2 * max(count for name, count in asked.items() if name != "Sim7")
 
 
+async def test_of_two_accounts_the_one_with_a_position_is_asked_for_its_orders_four_times_of_five(
+    make_panel: Make,
+) -> None:
+    names = [f"Sim{number}" for number in range(2)]
+    gateway = AskedGateway(accounts_listed=[Account(name, connected=True) for name in names])
+    panel = make_panel(gateway)
+    gateway.open = [position("Sim1")]
+    await run_for(panel, 300.0)
+    asked = Counter(gateway.asked)
+    assert asked["Sim1"] == pytest.approx(4 * asked["Sim0"], rel=0.15)
+
+
 async def test_hidden_it_reads_no_orders_and_still_both_endpoints(make_panel: Make) -> None:
     gateway = AskedGateway()
     panel = make_panel(gateway)

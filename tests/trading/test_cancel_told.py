@@ -1,7 +1,7 @@
 """What is written down and told of a cancel, request by request: numbers, names, times, reasons."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
-from crosstrade_panel.domain.snapshot import Order
+from crosstrade_panel.domain.snapshot import Order, Source
 from crosstrade_panel.trading.cancel import Cancel
 from crosstrade_panel.trading.ports import EntryKind, NotSentError, Receipt, RefusedError, UnknownOutcomeError
 from crosstrade_panel.trading.press import Phase, Press
-from tests.fakes import NOON, FakeGateway, order
+from tests.fakes import NOON, FakeGateway, fail_reads, order
 
 pytestmark = pytest.mark.anyio
 
@@ -37,14 +37,14 @@ async def listed(make_panel: Make, *orders: Order) -> Any:
     return panel
 
 
-def scripted(panel: Any, endings: dict[str, Receipt | Exception]) -> None:
+def scripted(panel: Any, endings: Mapping[str, Receipt | BaseException]) -> None:
     """Let each request, by its order, end like that; an accepted one ends its order."""
 
     def on_cancel(
         gateway: FakeGateway, account: str, _instrument: str | None, order_id: str | None
     ) -> Receipt:
         ending = endings[order_id or "pair"]
-        if isinstance(ending, Exception):
+        if isinstance(ending, BaseException):
             raise ending
         left = gateway.working[account]
         gateway.working[account] = [] if order_id is None else [o for o in left if o.order_id != order_id]
@@ -183,6 +183,37 @@ async def test_only_what_is_cancelled_as_a_whole_has_a_time_of_its_proof(make_pa
     assert outcome.timings.proved_s is not None
     since_noon = timedelta(seconds=press.began_at + outcome.timings.proved_s - 1000.0)
     assert abs(outcome.at - NOON - since_noon) < timedelta(milliseconds=1)
+
+
+async def test_cancelled_is_told_by_the_time_of_its_proof_however_late_the_accounts_were_listed(
+    make_panel: Make,
+) -> None:
+    panel = await listed(make_panel, ONE)
+    scripted(panel, {"a": ACCEPTED})
+    listed_from = panel.clock.monotonic() + 3.0
+
+    def late(gateway: FakeGateway, source: Source, number: int) -> None:
+        if gateway.now() < listed_from:
+            fail_reads(Source.SNAPSHOT, Source.ACCOUNTS)(gateway, source, number)
+
+    panel.gateway.before_read = late
+    press, outcome = await cancelled(panel, ONE)
+    assert outcome.verdict is Verdict.CANCELLED
+    assert outcome.timings.proved_s is not None
+    assert panel.clock.now() - outcome.at > timedelta(seconds=0.5)
+    assert (outcome.at - press.began).total_seconds() == pytest.approx(outcome.timings.proved_s)
+
+
+async def test_a_cancel_whose_request_was_broken_off_by_itself_is_interrupted_and_no_mistake(
+    make_panel: Make,
+) -> None:
+    panel = await listed(make_panel, ONE, OTHER)
+    scripted(panel, {"a": asyncio.CancelledError(), "c": ACCEPTED})
+    press = panel.cancel_press(ONE, OTHER)
+    with pytest.raises(asyncio.CancelledError):
+        await Cancel(panel.desk)(press)
+    assert press.outcome is not None
+    assert (press.outcome.verdict, press.outcome.reason) == (Verdict.UNKNOWN, Reason(Cause.INTERRUPTED))
 
 
 async def test_the_second_read_waits_as_long_as_the_pace_says(make_panel: Make) -> None:

@@ -76,6 +76,8 @@ UNREAD = fate(Verdict.NOT_PROVED, Cause.READS_FAILED)
 UNCHECKED, FLAT = fate(Verdict.FLAT_ORDERS_NOT_CHECKED), fate(Verdict.FLAT)
 WORKING = fate(Verdict.ORDERS_WORKING, working_orders=(WORKS,))
 PROVED = Judgement((FLAT,), settled=True, proved_at=2.0, elsewhere_open=0, orders_checked=(1, 1))
+NOT_FLAT = (Account("Sim101", connected=True, is_flat=False),)
+CONTRADICTED = fate(Verdict.NOT_PROVED, Cause.FLAG_CONTRADICTS)
 ONE_SIDE_OVER = fate(Verdict.OVERFILLED, still_open=(LONG,))
 
 
@@ -255,6 +257,13 @@ ONE_SIDE_OVER = fate(Verdict.OVERFILLED, still_open=(LONG,))
                 orders_checked=(1, 1),
             ),
             id="two accounts with different fates",
+        ),
+        pytest.param(
+            SHORT_BEFORE,
+            (positions(0.5), snapshot(1.75, listed=NOT_FLAT)),
+            Judgement((CONTRADICTED,), settled=False, proved_at=2.0, elsewhere_open=0),
+            Judgement((CONTRADICTED,), settled=True, proved_at=2.0, elsewhere_open=0),
+            id="a listing that contradicts may right itself until the end",
         ),
         pytest.param(
             WIDE,

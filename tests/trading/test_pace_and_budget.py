@@ -35,6 +35,21 @@ def test_too_many_closes_the_bucket_for_at_most_thirty_seconds() -> None:
     assert budget.wait_s(31.0, VERIFYING_LEAVES) == pytest.approx(4 / 3)
 
 
+def test_five_answers_say_what_is_usual_and_of_many_the_last_twenty() -> None:
+    budget = Budget(0.0)
+    for _ in range(5):
+        budget.answered(0.0, 0.1)
+    budget.answered(0.0, 1.0)
+    assert budget.caution(0.0) == 2.0
+    slower = Budget(0.0)
+    for _ in range(100):
+        slower.answered(0.0, 0.1)
+    for _ in range(20):
+        slower.answered(0.0, 0.4)
+    slower.answered(0.0, 1.5)
+    assert slower.caution(0.0) == 1.0
+
+
 @given(st.floats(0.0, 1e6), st.integers(0, 40), st.floats(0.0, 20.0))
 def test_having_waited_as_told_there_is_nothing_left_to_wait(now: float, spent: int, leaving: float) -> None:
     budget = Budget(now)

@@ -167,6 +167,14 @@ def test_a_cancel_locks_no_flatten_and_a_reverse_while_it_is_unresolved() -> Non
     assert not made.reverse_is_locked("Sim101", "MES 12-25", 100.0)
 
 
+def test_a_cancel_or_a_reverse_pressed_before_does_not_hide_the_lock_of_a_flatten() -> None:
+    cancel, reverse = press_of(MES), press_of(MES, ticket=TICKET)
+    cancel.cancel = ListedOrders((order(),))
+    for other in (cancel, reverse):
+        assert book(other, press_of(SIM101)).flatten_lock(SIM101, 1.0).lock is Lock.LOCKED
+        assert book(other, press_of(MES, 0.5)).flatten_lock(SIM101, 1.0).overlaps
+
+
 SCOPES = st.builds(
     OneAccount, st.sampled_from(["A", "B"]), st.none() | st.sampled_from(["ES 12-25", "NQ 12-25"])
 )

@@ -12,6 +12,7 @@ from crosstrade_panel.domain.snapshot import (
     AccountsRead,
     Flaws,
     OrdersRead,
+    Position,
     PositionsRead,
     Source,
     Stamp,
@@ -167,6 +168,14 @@ def test_every_read_is_told_with_its_source_and_its_flaws() -> None:
         {**tail, "source": "orders", "account": "Sim101", "working": [ORDER]},
         {"source": "positions", "failed": True, **REASON_FACTS},
     ]
+
+
+def test_a_position_of_which_nothing_could_be_read_is_written_down_as_such() -> None:
+    record, journal = make()
+    hidden = Position(None, None, None, None)
+    record.read(pressed(), PositionsRead(Source.POSITIONS, Stamp(1000.0, 1000.5), (hidden,)))
+    (facts,) = journal.facts(EntryKind.READ)
+    assert facts["positions"] == [dict.fromkeys(POSITION)]
 
 
 def test_an_outcome_holds_every_fate_and_every_time() -> None:

@@ -346,6 +346,25 @@ async def test_a_reverse_that_was_answered_is_verified_and_keeps_the_servers_war
     assert (told.at - press.began).total_seconds() == pytest.approx(told.timings.proved_s)
 
 
+async def test_reversed_is_told_by_the_time_of_its_proof_however_late_the_accounts_were_listed(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[position()]))
+    listed_from = panel.clock.monotonic() + 4.0
+
+    def late(gateway: FakeGateway, source: Source, number: int) -> None:
+        if gateway.now() < listed_from:
+            fail_reads(Source.SNAPSHOT, Source.ACCOUNTS)(gateway, source, number)
+
+    panel.gateway.before_read = late
+    press = await reverse(panel)
+    told = outcome_of(press)
+    assert (told.verdict, panel.clock.monotonic() > listed_from) == (Verdict.REVERSED, True)
+    assert told.timings.proved_s is not None
+    assert told.timings.proved_s < 3.0
+    assert (told.at - press.began).total_seconds() == pytest.approx(told.timings.proved_s)
+
+
 async def test_only_a_reverse_that_is_reversed_has_a_time_of_its_proof(make_panel: Make) -> None:
     panel = make_panel(FakeGateway(open=[position()]))
 

@@ -258,6 +258,22 @@ async def test_while_one_endpoint_is_stuck_the_other_one_is_read(make_panel: Mak
     await panel.desk.watch.stop()
 
 
+async def test_while_the_list_of_positions_is_stuck_the_snapshot_is_read(make_panel: Make) -> None:
+    gateway = FakeGateway(open=[position()], on_flatten=stays_open)
+    panel = make_panel(gateway)
+
+    def stuck(_gateway: FakeGateway, source: Source, number: int) -> None:
+        gateway.latency_s = 8.0 if source is Source.POSITIONS and number > 1 else 0.01
+
+    gateway.before_read = stuck
+    outcome = await Flatten(panel.desk)(panel.press(SIM101))
+    assert outcome.verdict is Verdict.STILL_OPEN
+    sources = [source for source, _ in gateway.reads if source in POSITION_READS]
+    first_stuck = sources.index(Source.POSITIONS, 1)
+    assert sources[first_stuck + 1 : first_stuck + 4] == [Source.SNAPSHOT] * 3
+    await panel.desk.watch.stop()
+
+
 class LateFailingGateway(FakeGateway):
     """Reads that take long; those of `failing` then end without an answer."""
 

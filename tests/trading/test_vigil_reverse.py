@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from crosstrade_panel.domain.ticket import OrderType, ReverseTicket
 from crosstrade_panel.trading.ports import Receipt, UnknownOutcomeError
 from crosstrade_panel.trading.press import Press
 from crosstrade_panel.trading.reverse import Reverse
+from crosstrade_panel.trading.vigil import Vigil
 from tests.fakes import FakeGateway, fail_reads, order, position
 
 pytestmark = pytest.mark.anyio
@@ -161,3 +163,55 @@ async def test_reversed_is_final(make_panel: Make) -> None:
         panel.gateway.open = []
         await asyncio.sleep(20.0)
     assert panel.outcomes() == ["reversed"]
+
+
+async def test_a_working_entry_that_fills_is_reversed_also_where_the_orders_cannot_be_read(
+    make_panel: Make,
+) -> None:
+    panel, press = await working(make_panel)
+    panel.gateway.before_read = fail_reads(Source.ORDERS)
+    async with panel.followed():
+        panel.gateway.open = [NEW]
+        await asyncio.sleep(10.0)
+    assert outcome_of(press).verdict is Verdict.REVERSED
+
+
+async def test_an_entry_may_come_late_for_as_long_as_the_reverse_may_enter_since_it_was_sent(
+    make_panel: Make,
+) -> None:
+    def slowly(gateway: FakeGateway, _ticket: ReverseTicket) -> Receipt:
+        gateway.open, gateway.latency_s = [], 0.01
+        return Receipt(("entry-1",), None, "", gateway.now(), gateway.now())
+
+    panel = make_panel(FakeGateway(open=[position()], on_reverse=slowly))
+    await panel.look()
+    panel.gateway.latency_s = 5.0  # until it was sent
+    press = panel.reverse_press(MARKET)
+    await Reverse(panel.desk)(press)
+    assert press.sent_at == pytest.approx(press.began_at + 5.0)
+    assert outcome_of(press).verdict is Verdict.REVERSE_MISMATCH
+    Vigil(panel.desk)
+    await asyncio.sleep(press.sent_at + 17.0 - panel.clock.monotonic())
+    panel.gateway.open = [NEW]
+    for source in (Source.SNAPSHOT, Source.POSITIONS):
+        await panel.desk.watch.positions(source)
+        await asyncio.sleep(1.1)
+    assert outcome_of(press).verdict is Verdict.REVERSED
+
+
+@pytest.mark.parametrize(("factor", "is_told"), [(1.0, True), (0.2, False)])
+async def test_a_reverse_of_an_earlier_run_is_no_mismatch_by_reads_older_than_the_pace_says(
+    make_panel: Make, factor: float, is_told: bool
+) -> None:
+    panel = make_panel(FakeGateway(open=[position(side=Side.LONG, quantity=1)]))
+    panel.desk = replace(panel.desk, pace=panel.desk.pace.scaled(factor))
+    press = panel.reverse_press(MARKET)
+    press.outcome = Outcome(Verdict.UNKNOWN, panel.clock.now(), reason=Reason(Cause.INTERRUPTED))
+    Vigil(panel.desk)
+    await panel.look()
+    panel.gateway.latency_s = 2.0  # answered so long after it was asked for
+    for source in (Source.SNAPSHOT, Source.POSITIONS):
+        await asyncio.sleep(1.1)
+        await panel.desk.watch.positions(source)
+    told = Verdict.REVERSE_MISMATCH if is_told else Verdict.UNKNOWN
+    assert outcome_of(press).verdict is told

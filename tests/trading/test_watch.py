@@ -52,6 +52,17 @@ async def test_the_age_of_the_picture_counts_from_when_it_was_asked_for(make_pan
     assert watch.age_s() == pytest.approx(2.5)
 
 
+async def test_what_was_read_before_the_machine_slept_has_no_age_and_the_first_read_after_it_has(
+    make_panel: Make,
+) -> None:
+    watch = make_panel(FakeGateway(latency_s=0.5)).desk.watch
+    await watch.positions(Source.POSITIONS)
+    watch.begin_anew()
+    assert watch.age_s() is None
+    await watch.positions(Source.POSITIONS)  # sent in the same moment
+    assert watch.age_s() == pytest.approx(0.5)
+
+
 async def test_a_picture_served_again_with_the_same_server_time_is_no_new_one(make_panel: Make) -> None:
     times = iter([5, 5, 6, 4, 6, 7])
     gateway = FakeGateway(epoch=lambda _source, _number: next(times))
@@ -224,6 +235,48 @@ def test_what_was_last_known_of_an_account_is_from_the_newest_good_read_that_spe
     assert Picture((), {}).last_good(OneAccount("Sim101")) == {}
 
 
+def test_of_one_account_the_picture_is_good_also_where_the_session_never_heard_of_it() -> None:
+    reads = (positions_read(1.0, position("Sim102")), positions_read(2.0, source=Source.SNAPSHOT))
+    picture = Picture(reads, {"sim102": Seen("Sim102")})
+    assert {key: shown.rows for key, shown in picture.last_good(OneAccount("SIM101")).items()} == {
+        "sim101": ()
+    }
+    assert {key: shown.rows for key, shown in picture.last_good(EveryAccount()).items()} == {
+        "sim102": (position("Sim102"),)
+    }
+
+
+async def test_only_an_order_in_doubt_that_a_cancel_found_ended_is_read_as_ended(make_panel: Make) -> None:
+    orders = [
+        order(order_id="gone", state="Unknown"),
+        order(order_id="gone too", state=None),
+        order(order_id="in doubt", state="Unknown"),
+        order(order_id="works", state="Working"),
+        order(order_id="works again", state="Working"),
+    ]
+    watch = make_panel(FakeGateway(working={"Sim101": orders})).desk.watch
+    watch.ended_orders |= {"gone", "gone too", "works again"}
+    read = await watch.orders("Sim101")
+    assert [each.order_id for each in read.orders if each.is_working] == ["in doubt", "works", "works again"]
+    assert [each.state for each in read.orders] == ["Ended", "Ended", "Unknown", "Working", "Working"]
+
+
+async def test_the_background_waits_until_its_read_leaves_the_tokens_of_the_presses(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway())
+    for _ in range(12):
+        panel.desk.watch.budget.spend(panel.clock.monotonic())
+    levels: list[float] = []
+    panel.gateway.before_read = lambda gateway, _source, _number: levels.append(
+        panel.desk.watch.budget.level(gateway.now())
+    )
+    task = asyncio.create_task(panel.desk.watch.run())
+    await asyncio.sleep(5.0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert levels
+    assert min(levels) >= 7.99
+
+
 def test_a_read_that_failed_has_a_cause_and_no_words() -> None:
     assert failed(Cause.TOO_LARGE).reason == Reason(Cause.TOO_LARGE)
 
@@ -235,3 +288,30 @@ async def test_a_server_whose_clock_is_set_back_is_believed_again_from_the_next_
     watch = make_panel(FakeGateway(epoch=lambda _source, _number: next(times))).desk.watch
     clean = [(await watch.positions(Source.POSITIONS)).flaws.everything is None for _ in range(5)]
     assert clean == [True, True, False, True, True]
+
+
+async def test_a_server_whose_clock_was_set_back_is_believed_also_when_it_catches_up(
+    make_panel: Make,
+) -> None:
+    times = iter([1000, *range(100, 180), 1000])
+    watch = make_panel(FakeGateway(epoch=lambda _source, _number: next(times))).desk.watch
+    clean = [(await watch.positions(Source.POSITIONS)).flaws.everything is None for _ in range(82)]
+    assert clean == [True, False, *[True] * 80]
+
+
+async def test_of_many_reads_the_picture_keeps_the_last_eight(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway())
+    for _ in range(30):
+        await panel.look()
+    kept = panel.desk.watch.picture().reads
+    assert [read.stamp.sent_at for read in kept] == [at for _, at in panel.gateway.reads][-8:]
+
+
+async def test_an_answer_much_slower_than_those_before_makes_the_background_careful(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(latency_s=0.1))
+    for _ in range(3):
+        await panel.look()
+    assert panel.desk.watch.budget.caution(panel.clock.monotonic()) == 1.0
+    panel.gateway.latency_s = 2.0
+    await panel.look(Source.POSITIONS)
+    assert panel.desk.watch.budget.caution(panel.clock.monotonic()) == 2.0

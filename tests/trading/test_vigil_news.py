@@ -1,0 +1,239 @@
+"""After the outcome: the facts beside each new verdict, of several accounts, late answers and slow reads."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict
+from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
+from crosstrade_panel.domain.snapshot import Account, Position, Source
+from crosstrade_panel.trading.flatten import Flatten
+from crosstrade_panel.trading.ports import Receipt, UnknownOutcomeError
+from crosstrade_panel.trading.press import Press
+from crosstrade_panel.trading.vigil import Vigil
+from tests.fakes import NOON, FakeGateway, fail_reads, position
+
+pytestmark = pytest.mark.anyio
+
+Make = Callable[..., Any]
+SIM101 = OneAccount("Sim101")
+SHORT, LONG, OTHER = position(), position(side=Side.LONG), position("Sim102")
+DOUBT = Reason(Cause.NO_ANSWER)
+POSITIONS = (Source.POSITIONS, Source.SNAPSHOT)
+
+
+def leaving(*rows: Position) -> Callable[[FakeGateway, object], Receipt]:
+    def on_flatten(gateway: FakeGateway, _scope: object) -> Receipt:
+        was, gateway.open = gateway.open, list(rows)
+        return gateway.receipt(was)
+
+    return on_flatten
+
+
+def losing(*rows: Position, late: asyncio.Future[Receipt] | None = None) -> Any:
+    def on_flatten(gateway: FakeGateway, _scope: object) -> Receipt:
+        gateway.open = list(rows)
+        raise UnknownOutcomeError(DOUBT, sent_at=gateway.now(), late=late)
+
+    return on_flatten
+
+
+async def flatten(panel: Any, scope: Scope = SIM101) -> Press:
+    await panel.look()
+    press: Press = panel.press(scope)
+    await Flatten(panel.desk)(press)
+    return press
+
+
+def outcome_of(press: Press) -> Outcome:
+    assert press.outcome is not None
+    return press.outcome
+
+
+def verdicts(press: Press) -> list[Verdict]:
+    return [fate.verdict for fate in outcome_of(press).fates]
+
+
+def first_sight(panel: Any, since: float) -> float:
+    """Seconds after noon at which the first read of the positions since then was answered."""
+    sent_at = next(at for source, at in panel.gateway.reads if at >= since and source in POSITIONS)
+    return float(sent_at + panel.gateway.latency_s - 1000.0)
+
+
+# -- reopened ---
+
+
+async def test_reopened_is_told_since_it_was_first_seen_though_another_account_is_proved_flat(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[SHORT, OTHER]))
+    press = await flatten(panel, EveryAccount())
+    flat = outcome_of(press)
+    assert flat.verdict is Verdict.FLAT
+    async with panel.followed():
+        await asyncio.sleep(5.0)
+        since, panel.gateway.open = panel.clock.monotonic(), [OTHER]
+        await asyncio.sleep(5.0)
+    told = outcome_of(press)
+    assert verdicts(press) == [Verdict.FLAT, Verdict.REOPENED]
+    assert (told.at - NOON).total_seconds() == pytest.approx(first_sight(panel, since))
+    assert (told.flat_at, told.late_s) == (flat.at, None)
+
+
+async def test_reopened_says_that_all_was_flat_when_the_last_account_was(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(open=[SHORT, OTHER], on_flatten=leaving(OTHER)))
+    press = await flatten(panel, EveryAccount())
+    ended = outcome_of(press)
+    assert verdicts(press) == [Verdict.FLAT, Verdict.STILL_OPEN]
+    async with panel.followed():
+        panel.gateway.open = []
+        await asyncio.sleep(10.0)
+        flat = outcome_of(press)
+        assert (flat.verdict, flat.at > ended.at) == (Verdict.FLAT, True)
+        panel.gateway.open = [LONG]
+        await asyncio.sleep(5.0)
+    assert verdicts(press) == [Verdict.REOPENED, Verdict.FLAT]
+    assert outcome_of(press).flat_at == flat.at
+
+
+async def test_what_reopened_beside_an_overfill_is_told_with_a_time_when_the_overfill_is_gone(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[SHORT, OTHER], on_flatten=leaving(LONG)))
+    press = await flatten(panel, EveryAccount())
+    assert outcome_of(press).verdict is Verdict.OVERFILLED
+    async with panel.followed():
+        await asyncio.sleep(10.0)
+        assert verdicts(press) == [Verdict.OVERFILLED, Verdict.FLAT]
+        panel.gateway.open = [LONG, OTHER]
+        await asyncio.sleep(5.0)
+        before = outcome_of(press)
+        assert (before.verdict, verdicts(press)[1]) == (Verdict.OVERFILLED, Verdict.REOPENED)
+        panel.gateway.open = [OTHER]
+        await asyncio.sleep(10.0)
+    told = outcome_of(press)
+    assert verdicts(press) == [Verdict.FLAT, Verdict.REOPENED]
+    assert (told.verdict, told.at > before.at) == (Verdict.REOPENED, True)
+
+
+async def test_the_minute_in_which_reopened_is_loud_begins_with_the_proof_and_not_with_the_end(
+    make_panel: Make,
+) -> None:
+    def slow_orders(gateway: FakeGateway, source: Source, _number: int) -> None:
+        gateway.latency_s = 7.0 if source is Source.ORDERS else 0.01
+
+    panel = make_panel(FakeGateway(open=[SHORT], before_read=slow_orders))
+    press = await flatten(panel)
+    proved_s = outcome_of(press).timings.proved_s
+    assert proved_s is not None
+    assert press.ended_at is not None
+    assert press.ended_at > press.began_at + proved_s + 5.0
+    panel.gateway.before_read, panel.gateway.latency_s = None, 0.01
+    Vigil(panel.desk)
+    await asyncio.sleep(press.began_at + proved_s + 62.0 - panel.clock.monotonic())
+    panel.gateway.open = [LONG]
+    await panel.look()
+    assert outcome_of(press).verdict is Verdict.FLAT
+    assert press.opened_again is not None
+    assert press.opened_again.rows == (LONG,)
+
+
+# -- what is told besides ---
+
+
+async def test_flat_late_says_how_much_is_open_elsewhere_by_then(make_panel: Make) -> None:
+    rows = [SHORT, OTHER]
+    panel = make_panel(FakeGateway(open=rows, on_flatten=lambda gateway, _scope: gateway.receipt([])))
+    press = await flatten(panel)
+    assert (outcome_of(press).verdict, outcome_of(press).elsewhere_open) == (Verdict.STILL_OPEN, 1)
+    async with panel.followed():
+        panel.gateway.open = []
+        await asyncio.sleep(10.0)
+    assert (outcome_of(press).verdict, outcome_of(press).elsewhere_open) == (Verdict.FLAT, 0)
+
+
+async def test_while_one_account_is_in_doubt_the_whole_keeps_its_reason_when_another_is_flat(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[SHORT, OTHER], on_flatten=losing(OTHER)))
+    await panel.look()
+    panel.gateway.before_read = fail_reads(*Source)
+    press = panel.press(EveryAccount())
+    await Flatten(panel.desk)(press)
+    assert (outcome_of(press).verdict, outcome_of(press).reason) == (Verdict.UNKNOWN, DOUBT)
+    panel.gateway.before_read = None
+    async with panel.followed():
+        await asyncio.sleep(10.0)
+    assert verdicts(press) == [Verdict.FLAT, Verdict.UNKNOWN]
+    assert (outcome_of(press).verdict, outcome_of(press).reason) == (Verdict.UNKNOWN, DOUBT)
+
+
+async def test_an_account_that_appears_after_an_answered_press_is_not_proved_and_in_no_doubt(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[SHORT], on_flatten=leaving(SHORT)))
+    press = await flatten(panel, EveryAccount())
+    async with panel.followed():
+        panel.gateway.accounts_listed.append(Account("New", connected=True))
+        panel.gateway.open = [SHORT, position("New")]
+        await asyncio.sleep(10.0)
+    assert outcome_of(press).verdict is Verdict.STILL_OPEN
+    new = outcome_of(press).fates[-1]
+    assert (new.account, new.verdict) == ("New", Verdict.NOT_PROVED)
+
+
+async def test_a_list_of_accounts_alone_ends_what_only_wanted_one(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway(open=[SHORT], before_read=fail_reads(Source.SNAPSHOT, Source.ACCOUNTS)))
+    press = panel.press(SIM101)
+    await Flatten(panel.desk)(press)
+    told = outcome_of(press)
+    assert (told.verdict, told.reason) == (Verdict.CANNOT_TELL, Reason(Cause.NOTHING_LISTED))
+    Vigil(panel.desk)
+    panel.gateway.before_read = None
+    await panel.desk.watch.list_accounts()
+    assert outcome_of(press).verdict is Verdict.FLAT
+
+
+# -- answered late, and read for a whole window ---
+
+
+async def answered_late(make_panel: Make, *rows: Position) -> tuple[Any, Press]:
+    """A press that was in doubt, with nothing read of it; then its answer came."""
+    late: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    panel = make_panel(FakeGateway(open=[SHORT], on_flatten=losing(*rows, late=late)))
+    await panel.look()
+    panel.gateway.before_read = fail_reads(*Source)
+    press = panel.press(SIM101)
+    await Flatten(panel.desk)(press)
+    now = panel.clock.monotonic()
+    late.set_result(Receipt(("id",), (SHORT,), "", now, now))
+    await asyncio.sleep(0.01)
+    assert verdicts(press) == [Verdict.UNKNOWN]
+    return panel, press
+
+
+async def test_answered_late_and_not_read_since_is_not_proved_for_the_reason_why_the_reads_failed(
+    make_panel: Make,
+) -> None:
+    panel, press = await answered_late(make_panel)
+    panel.gateway.before_read = fail_reads(*Source, cause=Cause.WRONG_PATH)
+    async with panel.followed():
+        await asyncio.sleep(20.0)
+    told = outcome_of(press)
+    assert (told.verdict, told.reason) == (Verdict.NOT_PROVED, Reason(Cause.WRONG_PATH))
+    assert told.fates == (Fate("Sim101", Verdict.NOT_PROVED, reason=Reason(Cause.WRONG_PATH)),)
+
+
+async def test_answered_late_an_account_that_is_away_cannot_be_told_whatever_is_listed_as_open(
+    make_panel: Make,
+) -> None:
+    panel, press = await answered_late(make_panel, SHORT)
+    panel.gateway.before_read = None
+    panel.gateway.accounts_listed[0] = Account("Sim101", connected=False)
+    async with panel.followed():
+        await asyncio.sleep(20.0)
+    away = Reason(Cause.NOT_CONNECTED)
+    assert outcome_of(press).fates == (Fate("Sim101", Verdict.CANNOT_TELL, still_open=(SHORT,), reason=away),)
+    assert (outcome_of(press).verdict, outcome_of(press).reason) == (Verdict.CANNOT_TELL, away)
