@@ -14,21 +14,18 @@ from PySide6.QtCore import QSettings, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from crosstrade_panel import __version__, cli_texts, texts
-from crosstrade_panel.archive import Archive
+from crosstrade_panel import __version__, texts
 from crosstrade_panel.crosstrade.address import BaseUrl
 from crosstrade_panel.desktop import identity
 from crosstrade_panel.desktop.hot_key import OFF
 from crosstrade_panel.desktop.placement import Placement
-from crosstrade_panel.desktop.silent_panel import SilentPanelCard
 from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
 from crosstrade_panel.domain.secret import Secret
 from crosstrade_panel.domain.snapshot import Order
 from crosstrade_panel.domain.ticket import ReverseTicket
-from crosstrade_panel.elsewhere import Stir, presses_of
-from crosstrade_panel.hearsay import Hearsay
+from crosstrade_panel.late import late
 from crosstrade_panel.manners import Manners, follow_login_setting
 from crosstrade_panel.preferences import Preferences, is_accepted
 from crosstrade_panel.runtime import TaskSupervisor, in_thread, install_crash_hooks, run
@@ -45,7 +42,6 @@ from crosstrade_panel.server_choice import (
 from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, read_token
 from crosstrade_panel.storage.instance import Instance, Other, claim
 from crosstrade_panel.storage.journal_file import JournalFileError
-from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.log import Redactor, end_log, start_log
 from crosstrade_panel.storage.owner import this_process
 from crosstrade_panel.storage.paths import Paths, find_paths, make_private_file, make_private_folder
@@ -57,7 +53,6 @@ from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import CredentialError, NotSentError, ReadFailedError
 from crosstrade_panel.trading.press import Phase, Press, PressBook
 from crosstrade_panel.trading.record import Record
-from crosstrade_panel.trading.vigil import Vigil
 from crosstrade_panel.trading.watch import Watch
 from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.presenter import Presenter
@@ -69,14 +64,23 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from crosstrade_panel import cli_texts, elsewhere
+    from crosstrade_panel.archive import Archive
     from crosstrade_panel.crosstrade.stream_gateway import StreamGateway
+    from crosstrade_panel.hearsay import Hearsay
     from crosstrade_panel.simulator.server import PracticeExchange
     from crosstrade_panel.storage.journal import SqliteJournal
+    from crosstrade_panel.storage.journal_view import PressRecord
     from crosstrade_panel.stream_switch import StreamSwitch
+    from crosstrade_panel.ui.journal_panel import JournalPanel
+    from crosstrade_panel.ui.settings_form import SettingsForm
+else:
+    cli_texts, elsewhere = late("cli_texts"), late("elsewhere")
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+_PAGES_AFTER_MS = 1500
 _REFRESH_MS = 200
 _CALM_REFRESH_MS = 500
 """Where nothing is on its way: every read and every gesture paints by itself."""
@@ -135,6 +139,8 @@ def run_window(
 async def _ask_for_another(paths: Paths) -> Instance | None:
     """Say that a panel runs and does not answer; another one where it is wanted, else None."""
     words = f"{texts.PANEL_SILENT}\n\n{texts.PANEL_SILENT_MORE}"
+    from crosstrade_panel.desktop.silent_panel import SilentPanelCard  # noqa: PLC0415 - seldom
+
     card = SilentPanelCard("CrossTrade Panel", words, texts.START_ANOTHER, texts.QUIT)
     answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
@@ -232,7 +238,8 @@ class Program:
 
     async def main(self) -> int:
         """Everything after the first paint, until the trader leaves."""
-        from crosstrade_panel.storage.journal import SqliteJournal  # noqa: PLC0415 - after the first paint
+        from crosstrade_panel.hearsay import Hearsay  # noqa: PLC0415 - after the first paint
+        from crosstrade_panel.storage.journal import SqliteJournal  # noqa: PLC0415
 
         loop = asyncio.get_running_loop()
 
@@ -246,7 +253,10 @@ class Program:
             redact=self._redact,
         )
         self._hearsay = Hearsay(self._journal.recent, self._clock)
-        self._open_archive()
+        self._window.journal_made.connect(self._open_archive)
+        if self._window.has_journal:
+            self._open_archive(self._window.journal)
+        QTimer.singleShot(_PAGES_AFTER_MS, self._window, self._window.make_pages)
         self._refresh.start(_REFRESH_MS)
         self._manners.begin()
         if QGuiApplication.platformName().startswith("wayland"):
@@ -349,6 +359,8 @@ class Program:
         )
         awake = Wakefulness(self._clock, lambda _: self._wake_up(desk))
         watch.look_around = awake.look
+        from crosstrade_panel.trading.vigil import Vigil  # noqa: PLC0415 - after the first paint
+
         Vigil(desk)
         if book.presses:
             desk.begin_anew()  # another token: what was read before proves nothing any more
@@ -447,18 +459,20 @@ class Program:
         window.hot_key_refused.connect(lambda: presenter.say(texts.HOT_KEY_HOLDS))
         window.neighbour_requested.connect(self._on_neighbour)
         window.settings_looked_at.connect(self._preferences.look)
-        form = window.settings
+        window.settings_made.connect(self._wire_settings)
+        self._on_settings_changed(frozenset({"mask_names", "nicknames", "broker_phone"}))
+        window.close_requested.connect(self._on_close)
+        self._refresh.timeout.connect(self._look_around)
+        # The end of a session asks nobody: what is on its way is in the journal.
+        self._app.commitDataRequest.connect(self._on_session_ends)
+
+    def _wire_settings(self, form: "SettingsForm") -> None:
         form.check = self._preferences.check
         form.setting_changed.connect(self._preferences.change)
         form.nickname_changed.connect(self._preferences.call)
         form.token_offered.connect(self._on_token_offered)
         form.token_removal_requested.connect(self._preferences.remove)
         self._preferences.show_on(form)
-        self._on_settings_changed(frozenset({"mask_names", "nicknames", "broker_phone"}))
-        window.close_requested.connect(self._on_close)
-        self._refresh.timeout.connect(self._look_around)
-        # The end of a session asks nobody: what is on its way is in the journal.
-        self._app.commitDataRequest.connect(self._on_session_ends)
 
     def _look_around(self) -> None:
         """A few times a second: ages grow, and the stream's pings tell how it does."""
@@ -470,7 +484,7 @@ class Program:
         if self._refresh.interval() != wanted_ms:
             self._refresh.setInterval(wanted_ms)
         self._rest_while_hidden(is_unresolved=is_unresolved)
-        if self._window.settings.isVisible():
+        if self._window.are_settings_shown:
             self._preferences.know_accounts(self._presenter.account_choices)
 
     def _on_stream_toggled(self, wanted: bool) -> None:  # noqa: FBT001 - a signal's argument
@@ -678,9 +692,11 @@ class Program:
         if self._settings.sound:
             self._app.beep()
 
-    def _open_archive(self) -> None:
+    def _open_archive(self, page: "JournalPanel") -> None:
         """Let the journal's page ask the journal."""
-        page, presenter = self._window.journal, self._presenter
+        from crosstrade_panel.archive import Archive  # noqa: PLC0415 - behind the first paint
+
+        presenter = self._presenter
         archive = self._archive = Archive(
             self._journal,
             page,
@@ -694,6 +710,7 @@ class Program:
         page.list_export_requested.connect(archive.export_list)
         page.timeline_export_requested.connect(archive.export_timeline)
         page.looked_at.connect(archive.look)
+        archive.look()
 
     def _show_journal(self) -> None:
         """Show the newest presses."""
@@ -718,7 +735,7 @@ class Program:
         except (TimeoutError, JournalFileError):
             return  # what the last look showed has locked it, or has not
         others = PressBook(self._pace)
-        others.elsewhere = presses_of(records, desk.record.origin)
+        others.elsewhere = elsewhere.presses_of(records, desk.record.origin)
         if others.reverse_is_locked(press.ticket.account, press.ticket.instrument, self._clock.monotonic()):
             raise NotSentError(Reason(Cause.LOCKED))
 
@@ -730,7 +747,7 @@ class Program:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(news.set)
 
-        stir = Stir(self._journal.path, tell, every_s=_ELSEWHERE_S)
+        stir = elsewhere.Stir(self._journal.path, tell, every_s=_ELSEWHERE_S)
         try:
             while True:
                 news.clear()
@@ -740,7 +757,7 @@ class Program:
                     )
                 except JournalFileError:
                     records = []  # the status line says that the journal is off; it locks nothing then
-                found = presses_of(records, origin)
+                found = elsewhere.presses_of(records, origin)
                 if found != self._presenter.book.elsewhere:
                     self._presenter.book.elsewhere = found
                     self._presenter.refresh()
@@ -817,7 +834,7 @@ async def _answer(question: "Future[list[_T]]") -> list[_T] | None:
         return None
 
 
-def _scope_of(record: PressRecord) -> Scope:
+def _scope_of(record: "PressRecord") -> Scope:
     side = Side(record.side) if record.side in {"long", "short"} and record.action == "flatten" else None
     try:
         if record.account is None:
@@ -827,7 +844,7 @@ def _scope_of(record: PressRecord) -> Scope:
         return EveryAccount()
 
 
-def _interrupted_press(record: PressRecord, clock: SystemClock) -> Press:
+def _interrupted_press(record: "PressRecord", clock: SystemClock) -> Press:
     """A press of an earlier run, as far as its journal tells.
 
     A flatten locks nothing any more; a reverse may still place its entry, whoever sent it.
@@ -852,7 +869,7 @@ def _interrupted_press(record: PressRecord, clock: SystemClock) -> Press:
     )
 
 
-def _age_s(record: PressRecord, clock: SystemClock) -> float:
+def _age_s(record: "PressRecord", clock: SystemClock) -> float:
     """How long ago a press began; by the wall clock only where the machine was started again since."""
     age_s = clock.monotonic() - record.began_system_s
     is_this_boot = record.owner.boot == this_process().boot
@@ -861,7 +878,7 @@ def _age_s(record: PressRecord, clock: SystemClock) -> float:
     return max(0.0, age_s)
 
 
-def _ticket_of(record: PressRecord) -> ReverseTicket | None:
+def _ticket_of(record: "PressRecord") -> ReverseTicket | None:
     """The ticket of a reverse, as far as an interrupted one still matters: which position, which side."""
     quantity = record.facts.get("quantity")
     if record.action != "reverse" or record.account is None or record.instrument is None:
@@ -874,7 +891,7 @@ def _ticket_of(record: PressRecord) -> ReverseTicket | None:
         return None
 
 
-def _listed_of(record: PressRecord) -> ListedOrders | None:
+def _listed_of(record: "PressRecord") -> ListedOrders | None:
     """The orders of a cancel, as far as the journal names them."""
     rows = record.facts.get("orders")
     if record.action != "cancel" or not isinstance(rows, list):

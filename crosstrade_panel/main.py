@@ -1,5 +1,6 @@
 """The entry points: they pick the window or the command line, and import only that half."""
 
+import gc
 import os
 import signal
 import sys
@@ -100,6 +101,8 @@ def _open_claimed(claimed: "Instance | Other", *, practice: bool, base_url: str 
     if problem is not None:
         _say(f"{texts.PANEL_SILENT}\n{problem}" if claimed is Other.SILENT else problem)
         return 1
+    # Nothing that is loaded now is garbage; the window's loop collects by itself.
+    gc.disable()
     try:
         from crosstrade_panel.app import run_window
     except ImportError as error:

@@ -217,7 +217,8 @@ class _Ending:
 def _make_loop(app: QApplication) -> asyncio.AbstractEventLoop:
     qt_loop = qasync.QEventLoop(app)
     # Qt's own choice may be a twentieth off, either way: a second read came 50 ms late.
-    qt_loop._timer.startTimer = partial(_start_precisely, qt_loop._timer)
+    timer = qt_loop._timer  # noqa: SLF001 - it offers no other way
+    timer.startTimer = partial(_start_precisely, timer)
     loop: asyncio.AbstractEventLoop = qt_loop
     loop.set_default_executor(DaemonThreads())
     return loop

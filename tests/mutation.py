@@ -164,7 +164,9 @@ def _environment(folder: Path) -> Path:
 
 def _run(python: Path, tree: Path, children: int) -> bool:
     command = [str(python), "-m", "mutmut", "run", "--max-children", str(children)]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    root = tree / "temporary"  # pytest clears away what other runs of the same user have in theirs
+    root.mkdir(exist_ok=True)
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DEBUG_TEMPROOT": str(root)}
     with (tree / "mutmut.log").open("w", encoding="utf-8") as log:
         done = subprocess.run(command, cwd=tree, env=environment, stdout=log, stderr=log, check=False)
     if done.returncode:

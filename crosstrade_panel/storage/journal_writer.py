@@ -29,8 +29,6 @@ _SYNCED = frozenset({EntryKind.ATTEMPT, EntryKind.ANSWER, EntryKind.OUTCOME})
 _EXPENDABLE = frozenset({EntryKind.READ, EntryKind.NOTE})
 _ROWS_WITHOUT_CHECKPOINT = 5_000
 _MAX_WAITING_CHARACTERS = 64_000_000
-_LINGER_S = 0.01
-"""Behind an intent its press goes out: so long the attempt's row waits, as this thread would hold it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,6 @@ class JournalWriter:
         self._file: JournalFile | None = None
         self._uncheckpointed = 0
         self._last_write = time.monotonic()
-        self._linger_until = 0.0
         self._next_try = 0.0
         self._pause_s = pace.first_pause_s
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -101,9 +98,7 @@ class JournalWriter:
                 self._characters += len(row.facts)
                 if row.kind is EntryKind.INTENT:
                     self._next_try = 0.0  # a press asks the disk again now, whatever it said before
-                if row.kind is not EntryKind.ATTEMPT or time.monotonic() >= self._linger_until:
-                    self._linger_until = 0.0
-                    self._work.notify()
+                self._work.notify()
             else:
                 self._lost += 1
         if not taken:
@@ -162,15 +157,11 @@ class JournalWriter:
                 if self._closing and (self._hopeless or not self._rows):
                     return False
                 last_chance = self._closing and self._trouble is not Problem.BUSY
-                lingers = now < self._linger_until and not self._closing
-                is_time = self._file is not None or now >= self._next_try or last_chance
-                if self._rows and is_time and not lingers:
+                if self._rows and (self._file is not None or now >= self._next_try or last_chance):
                     return True
                 due = self._due()
                 if self._suspect or (due is not None and now >= due):
                     return True
-                if lingers:
-                    due = self._linger_until if due is None else min(due, self._linger_until)
                 self._work.wait(None if due is None else due - now)
 
     def _due(self) -> float | None:
@@ -240,8 +231,6 @@ class JournalWriter:
         _settle(rows, committed=True)
         if rows:
             self._last_write = time.monotonic()
-            if rows[-1][0].kind is EntryKind.INTENT:
-                self._linger_until = self._last_write + _LINGER_S
             self._uncheckpointed += len(rows)
             self._after_commit(rows)
 

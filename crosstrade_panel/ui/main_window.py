@@ -1,6 +1,8 @@
 """The window: paints views, hands out gestures, decides nothing."""
 
+from functools import partial
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -39,12 +41,10 @@ from crosstrade_panel.ui.chords import Chords
 from crosstrade_panel.ui.fallback_card import FallbackCard
 from crosstrade_panel.ui.first_run import FirstRunCard
 from crosstrade_panel.ui.fit import FitLabel, WrapLabel, plain_tip
-from crosstrade_panel.ui.journal_panel import JournalPanel
 from crosstrade_panel.ui.panel_menu import PanelMenu
 from crosstrade_panel.ui.pickers import Picker, SidePicker
 from crosstrade_panel.ui.press_button import Environment, Face, PressButton
 from crosstrade_panel.ui.preview_table import PreviewTable
-from crosstrade_panel.ui.settings_form import SettingsForm
 from crosstrade_panel.ui.status_notes import CaptionRow, DrillChip, StatusNotes, StatusRow
 from crosstrade_panel.ui.tables import (
     HEADER_HEIGHT,
@@ -67,6 +67,10 @@ from crosstrade_panel.ui.view import (
     ReverseView,
 )
 
+if TYPE_CHECKING:
+    from crosstrade_panel.ui.journal_panel import JournalPanel
+    from crosstrade_panel.ui.settings_form import SettingsForm
+
 FRAME = 3
 FLATTEN_HEIGHT = 116
 REVERSE_HEIGHT = 74
@@ -75,6 +79,8 @@ APART = 14
 PREVIEW_ROWS = 6
 FALLBACK_HEAD = 72
 """Title and way through NinjaTrader, of the card of what is left by hand."""
+_JOURNAL, _SETTINGS = 1, 2
+"""Places of their tabs."""
 BAR = 8
 """Width of a scroll bar, as in the stylesheet."""
 
@@ -137,6 +143,7 @@ class MainWindow(QWidget):
         hot_key_refused: the key of the whole desktop came while FLATTEN asks to be held.
         neighbour_requested: the window shall stand beside NinjaTrader's.
         settings_looked_at: their page came into sight.
+        journal_made, settings_made: a page that was not there yet; itself.
         pin_toggled: whether the window shall stay on top; it does so already.
         theme_chosen: "system", "dark" or "light"; it looks so already.
         close_requested: the trader wants to leave; the window stays until everything is shut down.
@@ -168,6 +175,8 @@ class MainWindow(QWidget):
     hot_key_refused = Signal()
     neighbour_requested = Signal()
     settings_looked_at = Signal()
+    journal_made = Signal(object)
+    settings_made = Signal(object)
     pin_toggled = Signal(bool)
     theme_chosen = Signal(str)
     close_requested = Signal()
@@ -185,6 +194,8 @@ class MainWindow(QWidget):
         self.setWindowTitle(captions.WINDOW)
         self.setWindowIcon(QIcon(str(theme.icon_path("crosstrade-panel.svg"))))
         self.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint, True)
+        # Before there is anything in it: to style what is there already takes longer.
+        self.setStyleSheet(theme.stylesheet(self._theme))
         self._make_parts()
         self._chords = Chords(
             {
@@ -307,8 +318,9 @@ class MainWindow(QWidget):
         self._copy_ids.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._copy_ids.clicked.connect(self._order_ids.copy_all)
         self._copy_ids.hide()
-        self._journal = JournalPanel()
-        self._settings = SettingsForm()
+        # Half of all there is: made when it is looked at, or once there is time.
+        self._journal: JournalPanel | None = None
+        self._settings: SettingsForm | None = None
         self._tabs = ResultTabs()
         self._tabs.setObjectName("resultTabs")
         # Its bar is a stop of its own; as a second one it would keep the Tab key in a circle at the end.
@@ -319,8 +331,8 @@ class MainWindow(QWidget):
             f"{captions.LAST_RESULT}, {captions.JOURNAL}, {captions.SETTINGS}"
         )
         self._tabs.addTab(self._make_result_page(), captions.LAST_RESULT)
-        self._tabs.addTab(self._journal, captions.JOURNAL)
-        self._tabs.addTab(self._settings, captions.SETTINGS)
+        self._tabs.addTab(QWidget(), captions.JOURNAL)
+        self._tabs.addTab(QWidget(), captions.SETTINGS)
         self._tabs.currentChanged.connect(self._on_tab)
         self._on_tab(0)
         self._tabs.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
@@ -466,8 +478,8 @@ class MainWindow(QWidget):
             self._order_ids,
             self._copy_ids,
             self._closed,
-            *self._journal.inputs(),
-            *self._settings.inputs(),
+            *(self._journal.inputs() if self._journal is not None else ()),
+            *(self._settings.inputs() if self._settings is not None else ()),
             self._pin,
             self._menu_button,
         )
@@ -543,7 +555,7 @@ class MainWindow(QWidget):
             self._show_fallback(view.fallback, was_open=old is not None and old.fallback.is_open)
         if old is None or (view.needs_token, view.token_problem) != (old.needs_token, old.token_problem):
             self._first_run.show_needed(view.needs_token, view.token_problem)
-            self._tabs.setVisible(not view.needs_token or self._tabs.currentWidget() is self._settings)
+            self._tabs.setVisible(not view.needs_token or self._tabs.currentIndex() == _SETTINGS)
 
     def reverse_done(self) -> None:
         """REVERSE was sent or given up: show it as let go."""
@@ -561,7 +573,9 @@ class MainWindow(QWidget):
             for effect in Qt.UIEffect:
                 app.setEffectEnabled(effect, False)
             app.setPalette(theme.palette(self._theme))
-        self.setStyleSheet(theme.stylesheet(self._theme))
+        sheet = theme.stylesheet(self._theme)
+        if sheet != self.styleSheet():
+            self.setStyleSheet(sheet)
         self._menu.show_theme(choice)
         for name, widget in (("pin", self._pin), ("menu", self._menu_button)):
             widget.setIcon(QIcon(str(theme.icon_path(f"{name}-{self._theme.name}.svg"))))
@@ -571,7 +585,8 @@ class MainWindow(QWidget):
         self._drill.show_colours(self._theme.practice, self._theme.on_practice)
         for table in (self._preview, self._order_ids, self._closed):
             table.show_theme(self._theme)
-        self._journal.show_theme(self._theme)
+        if self._journal is not None:
+            self._journal.show_theme(self._theme)
         for picker in (self._account, self._instrument):
             picker.show_dim(QColor(self._theme.dim))
             picker.show_sheet(self.styleSheet())
@@ -593,14 +608,56 @@ class MainWindow(QWidget):
             handle.setFlags(flags)
 
     @property
-    def journal(self) -> JournalPanel:
+    def journal(self) -> "JournalPanel":
         """The journal's page: it asks for what it shows, and is shown it, by itself."""
+        if self._journal is None:
+            from crosstrade_panel.ui.journal_panel import JournalPanel  # noqa: PLC0415 - behind the first paint
+
+            self._journal = JournalPanel()
+            self._journal.show_theme(self._theme)
+            self._put_page(_JOURNAL, self._journal, captions.JOURNAL)
+            self.journal_made.emit(self._journal)
         return self._journal
 
     @property
-    def settings(self) -> SettingsForm:
+    def settings(self) -> "SettingsForm":
         """The page of the settings, likewise."""
+        if self._settings is None:
+            from crosstrade_panel.ui.settings_form import SettingsForm  # noqa: PLC0415 - likewise
+
+            self._settings = SettingsForm()
+            self._put_page(_SETTINGS, self._settings, captions.SETTINGS)
+            self.settings_made.emit(self._settings)
         return self._settings
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether the journal's page is made already."""
+        return self._journal is not None
+
+    @property
+    def are_settings_shown(self) -> bool:
+        """Whether the page of the settings is in sight."""
+        return self._settings is not None and self._settings.isVisible()
+
+    def make_pages(self) -> None:
+        """Make the pages that nobody has looked at yet, each in a turn of its own: nobody waits for them."""
+        for page in ("journal", "settings"):
+            QTimer.singleShot(0, self, partial(getattr, self, page))
+
+    def _put_page(self, place: int, page: QWidget, caption: str) -> None:
+        shown, empty = self._tabs.currentIndex(), self._tabs.widget(place)
+        self._tabs.blockSignals(True)
+        self._tabs.removeTab(place)
+        self._tabs.insertTab(place, page, caption)
+        self._tabs.setCurrentIndex(shown)
+        self._tabs.blockSignals(False)
+        if empty is not None:
+            empty.deleteLater()
+        self._share_tabs()
+        self._order_tabs()
+        for child in (page, *page.findChildren(QWidget)):
+            child.installEventFilter(self)
 
     @property
     def fallback_card(self) -> FallbackCard:
@@ -610,8 +667,8 @@ class MainWindow(QWidget):
     def open_settings(self) -> None:
         """Show the page of the settings, wherever the trader is."""
         self._tabs.show()
-        self._tabs.setCurrentWidget(self._settings)
-        self._settings.inputs()[0].setFocus()
+        self._tabs.setCurrentWidget(self.settings)
+        self.settings.inputs()[0].setFocus()
         QTimer.singleShot(0, self._lower, self._give_page_room)
 
     def show_about(self) -> None:
@@ -732,16 +789,21 @@ class MainWindow(QWidget):
     # What the trader does
 
     def _on_tab(self, number: int) -> None:
-        # The other pages ask for no room: the longest would make all of them as long as itself.
-        policy = QSizePolicy.Policy
-        for each in range(self._tabs.count()):
-            page = self._tabs.widget(each)
-            if page is not None:
-                page.setSizePolicy(policy.Preferred, policy.Preferred if each == number else policy.Ignored)
+        if number:
+            _ = self.journal if number == _JOURNAL else self.settings
+        self._share_tabs()
         if number:
             QTimer.singleShot(0, self._tabs, self._give_page_room)
-        if self._tabs.currentWidget() is self._settings:
+        if number == _SETTINGS:
             self.settings_looked_at.emit()
+
+    def _share_tabs(self) -> None:
+        """Only the page in sight asks for room: the longest would make all of them as long as itself."""
+        policy = QSizePolicy.Policy
+        for each in range(self._tabs.count()):
+            page, is_shown = self._tabs.widget(each), each == self._tabs.currentIndex()
+            if page is not None:
+                page.setSizePolicy(policy.Preferred, policy.Preferred if is_shown else policy.Ignored)
 
     def _on_by_hand(self) -> None:
         self._is_fallback_asked_for = True

@@ -48,6 +48,9 @@ class Panel:
 
     def find(self, name: str, kind: type[_W]) -> _W:
         found = self.window.findChild(kind, name)
+        if found is None:  # on a page that would be made in a second
+            _ = self.window.journal, self.window.settings
+            found = self.window.findChild(kind, name)
         assert isinstance(found, kind), name
         return found
 

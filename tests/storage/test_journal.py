@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from crosstrade_panel.domain.secret import Secret
-from crosstrade_panel.storage import journal_writer
 from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.journal_writer import Pace
 from crosstrade_panel.storage.log import Redactor
@@ -210,27 +209,6 @@ def test_a_commit_does_not_wait_for_the_disk_but_a_sent_press_is_synced_right_af
     may_sync.set()
     wait_until(lambda: synced == [log])
     assert journal.close(SOON_S)
-
-
-def test_the_row_of_an_attempt_waits_a_moment_and_comes_by_itself(journal: SqliteJournal) -> None:
-    assert journal.write(entry("p1")).result(SOON_S)
-    assert journal.write(entry("p1", EntryKind.ATTEMPT)).result(SOON_S)
-
-
-def test_no_press_and_no_end_waits_for_the_moment_of_an_attempt(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journal_writer, "_LINGER_S", 3600.0)
-    journal = SqliteJournal(path)
-    assert journal.write(entry("p1")).result(SOON_S)
-    first = journal.write(entry("p1", EntryKind.ATTEMPT))
-    with pytest.raises(TimeoutError):
-        first.result(0.05)
-    assert journal.write(entry("p2")).result(SOON_S)
-    assert first.result(SOON_S)
-    second = journal.write(entry("p2", EntryKind.ATTEMPT))
-    assert journal.close(SOON_S)
-    assert second.result(0)
 
 
 def test_it_checkpoints_when_idle_and_never_in_a_press(path: Path) -> None:

@@ -17,12 +17,14 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QTableView,
+    QTabWidget,
     QToolButton,
     QWidget,
 )
 
 from crosstrade_panel.domain.scope import Side
 from crosstrade_panel.domain.ticket import OrderType, TimeInForce
+from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.pickers import Picker
 from crosstrade_panel.ui.tables import LineTable
 from crosstrade_panel.ui.view import Choice, ResultView, TicketFields, TicketView
@@ -586,3 +588,23 @@ def test_no_table_measures_its_contents(desk: Desk) -> None:
         header = each.horizontalHeader()
         modes = {header.sectionResizeMode(n) for n in range(header.count())}
         assert modes == {header.ResizeMode.Fixed}
+
+
+def test_a_page_is_made_when_it_is_looked_at_and_once_only(qapp: QApplication) -> None:
+    window = MainWindow()
+    made: list[QWidget] = []
+    window.journal_made.connect(made.append)
+    window.settings_made.connect(made.append)
+    assert not window.has_journal
+    tabs = window.findChild(QTabWidget)
+    assert tabs is not None
+    tabs.setCurrentIndex(2)
+    assert made == [tabs.widget(2)]
+    assert window.settings is tabs.currentWidget()
+    assert [tabs.tabText(number) for number in range(3)] == ["Last result", "Journal", "Settings"]
+    window.make_pages()
+    qapp.processEvents()
+    assert made == [window.settings, window.journal]
+    assert tabs.widget(1) is window.journal
+    assert tabs.currentIndex() == 2, "the page in sight stays in sight"
+    window.deleteLater()
