@@ -24,7 +24,7 @@ from crosstrade_panel.storage.journal_view import ListedPress, Offered, PressRec
 from crosstrade_panel.storage.journal_writer import JournalWriter, Pace
 from crosstrade_panel.storage.owner import this_process
 from crosstrade_panel.system_clock import system_seconds
-from crosstrade_panel.trading.ports import Entry
+from crosstrade_panel.trading.ports import Entry, EntryKind
 
 T = TypeVar("T")
 
@@ -78,8 +78,22 @@ class SqliteJournal:
         """
         done: Future[bool] = Future()
         done.set_running_or_notify_cancel()
-        self._writer.put(Row.of(entry, self._redact), done)
+        is_attempt = entry.kind is EntryKind.ATTEMPT
+        self._writer.put(Row.of(entry, self._redact), done, wake=not is_attempt)
+        if is_attempt:
+            self._wake_behind()
         return done
+
+    def _wake_behind(self) -> None:
+        """Wake the thread in the loop's next turn: the request leaves in this one, and would wait for it."""
+        import asyncio  # noqa: PLC0415 - slow, and whoever has a loop has it already
+
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._writer.wake()
+        else:
+            loop.call_soon(self._writer.wake)
 
     def close(self, timeout_s: float = 1.0) -> bool:
         """Write what waits and close; False when the disk did not let it in time. Bounded, whatever hangs."""

@@ -8,6 +8,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -209,6 +210,45 @@ def test_a_commit_does_not_wait_for_the_disk_but_a_sent_press_is_synced_right_af
     may_sync.set()
     wait_until(lambda: synced == [log])
     assert journal.close(SOON_S)
+
+
+def test_the_row_of_an_attempt_is_written_a_turn_later_so_that_the_request_leaves_first(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[str] = []
+    wake = journal._writer.wake
+
+    def note() -> None:
+        woken.append("woken")
+        wake()
+
+    monkeypatch.setattr(journal._writer, "wake", note)
+
+    async def press() -> None:
+        assert await asyncio.wrap_future(journal.write(entry("p1")))
+        attempt = journal.write(entry("p1", EntryKind.ATTEMPT))
+        assert woken == []
+        await asyncio.sleep(0)
+        assert woken == ["woken"]
+        assert await asyncio.wait_for(asyncio.wrap_future(attempt), SOON_S)
+
+    asyncio.run(press())
+
+
+def test_without_a_loop_the_row_of_an_attempt_is_written_at_once(journal: SqliteJournal) -> None:
+    assert journal.write(entry("p1", EntryKind.ATTEMPT)).result(SOON_S)
+
+
+def test_an_attempt_whose_loop_is_over_is_written_at_the_end(path: Path) -> None:
+    journal = SqliteJournal(path, pace=Pace(idle_s=3600))
+    assert journal.write(entry("p1")).result(SOON_S)
+
+    async def press() -> "Future[bool]":
+        return journal.write(entry("p1", EntryKind.ATTEMPT))
+
+    attempt = asyncio.run(press())
+    assert journal.close(SOON_S)
+    assert attempt.result(0)
 
 
 def test_it_checkpoints_when_idle_and_never_in_a_press(path: Path) -> None:
