@@ -53,6 +53,7 @@ _NOTICE_S = 6.0
 _MOST_RECENT = 8
 _PRESS_FIRST_S = 0.03
 """The button itself has shown the press, and locks itself, before anybody hears of it."""
+_READ_FIRST_S = 0.01
 
 
 class Supervisor(Protocol):
@@ -211,8 +212,12 @@ class Presenter:
         loop.call_soon(self.refresh)
 
     def on_press_changed(self, press: Press) -> None:
-        """A press has moved on. Looked at in a turn of its own, as a read is."""
-        asyncio.get_running_loop().call_soon(self._take_press, press)
+        """A press has moved on. Looked at in a turn of its own, as a read is.
+
+        On its way it is looked at a little later: the read that proves it leaves first, painting takes as long.
+        """
+        wait_s = 0.0 if press.phase is Phase.ENDED else _READ_FIRST_S
+        asyncio.get_running_loop().call_later(wait_s, self._take_press, press)
 
     def _take_press(self, press: Press) -> None:
         if press.outcome is not None:

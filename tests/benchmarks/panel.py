@@ -46,6 +46,9 @@ PATIENCE_S = 20.0
 FINGER_S = 0.05
 """How long a finger stays down."""
 
+_PLENTY = 16.0
+"""Tokens of 20; presses one upon the other would measure how soon those come back."""
+
 SETTLES_S = 0.06
 """What a click set going has come to an end by then, a round trip apart."""
 
@@ -212,11 +215,16 @@ class Bench:
                     found.setdefault(stress or row, []).append(took_ms)
         return found
 
+    def _has_budget(self) -> bool:
+        watch = self.program._watch
+        return watch is not None and watch.budget.level(system_seconds()) >= _PLENTY
+
     async def flats(self) -> list[float]:
         """Milliseconds from each answer to the painted FLAT."""
         painted = Painted(self.program)
         found = []
         for _ in range(self.plan.warm_up + self.plan.rounds):
+            await until(self._has_budget, "the budget that a first press has")
             account = await self.aim()
             await self._release(self.flatten)
             press = self.program._presenter.book.presses[-1]
