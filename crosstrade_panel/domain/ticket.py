@@ -76,8 +76,9 @@ def read_price(text: str) -> Decimal:
     typed = text.strip()
     if _THOUSANDS.fullmatch(typed) and typed.isascii():
         # A price a thousand times too low would execute at once.
-        whole, decimal = typed.replace(",", ""), typed.replace(",", ".", 1)
-        message = f"{text!r} may mean {whole} or {decimal}: type the one that is meant, without a comma"
+        whole = typed.replace(",", "")
+        meant = f"{whole} or {typed.replace(',', '.')}" if typed.count(",") == 1 else whole
+        message = f"{text!r} may mean {meant}: type what is meant, without a comma"
         raise ScopeError(message)
     if _PRICE.fullmatch(typed) and typed.isascii():
         price = Decimal(typed.replace(",", "."))

@@ -366,7 +366,7 @@ class FlattenProof:
             return _Finding(fate, pending=not final and reason.cause is not Cause.ALIAS, proof=proof)
         account.flat_since = clear[-1].stamp.answered_at
         if self._was_nothing_open(account):
-            return _Finding(Fate(account.name, Verdict.NOTHING_OPEN), pending=False, proof=proof)
+            return self._nothing_open(account, clear, proof)
         orders = self.evidence.orders_since(account.name, clear[0].stamp.sent_at)
         if orders is None:
             fate = Fate(account.name, Verdict.FLAT_ORDERS_NOT_CHECKED)
@@ -395,6 +395,17 @@ class FlattenProof:
         return _Finding(
             Fate(account.name, Verdict.FLAT), pending=False, proof=proof, has_orders=True, needs_orders=True
         )
+
+    def _nothing_open(self, account: _Account, clear: list[Look], proof: TwoReads) -> _Finding:
+        """Nothing to close, so no orders to wait for; those that two reads showed to work are told, too."""
+        since = clear[0].stamp.sent_at
+        orders = self.evidence.orders_since(account.name, since)
+        listed = () if orders is None else orders.orders
+        working = tuple(order for order in listed if self._is_left_working(account, order))
+        if not working or not self._work_on(account, since, working):
+            return _Finding(Fate(account.name, Verdict.NOTHING_OPEN), pending=False, proof=proof)
+        fate = Fate(account.name, Verdict.ORDERS_WORKING, working_orders=working)
+        return _Finding(fate, pending=False, proof=proof, has_orders=True, needs_orders=True)
 
     def _work_on(self, account: _Account, since: float, working: tuple[Order, ...]) -> bool:
         """Whether these orders are there to stay: listed alike by two reads, and none is on its way out."""

@@ -180,8 +180,9 @@ def order_facts(order: Order) -> dict[str, Fact]:
 def read_facts(read: Read) -> dict[str, Fact]:
     """A read as plain facts: where from, when, what it listed, and what was wrong with it."""
     match read:
-        case FailedRead(source=source, reason=reason):
-            return {"source": source.value, "failed": True, **reason_facts(reason)}
+        case FailedRead(source=source, reason=reason, account=account):
+            whose: dict[str, Fact] = {} if account is None else {"account": account}
+            return {"source": source.value, "failed": True, **whose, **reason_facts(reason)}
         case PositionsRead():
             rows: list[Fact] = [position_facts(row) for row in read.positions]
             facts: dict[str, Fact] = {"source": read.source.value, "positions": rows}

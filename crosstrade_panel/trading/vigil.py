@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 _FINAL = frozenset({Verdict.NOT_SENT, Verdict.REFUSED, Verdict.REVERSED, Verdict.CANCELLED})
 _MAY_OPEN_AGAIN = frozenset({Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.ORDERS_WORKING})
+_TOLD_AS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN})
 _WAITS_FOR_ORDERS = _MAY_OPEN_AGAIN | {Verdict.REVERSE_WORKING, Verdict.STILL_WORKING}
 _REVERSE_PROVED = frozenset({Verdict.REVERSED, Verdict.REVERSE_WORKING, Verdict.REVERSE_MISMATCH})
 _CANCEL_TOLD = frozenset({Verdict.CANCELLED, Verdict.STILL_WORKING})
@@ -33,13 +34,15 @@ _CANCEL_TOLD = frozenset({Verdict.CANCELLED, Verdict.STILL_WORKING})
 class _Kept:
     """What is remembered of a press after its outcome, by folded account; times in monotonic seconds.
 
-    `exposed_at`: when an order from before the press was last known, or feared, to work. `quiet`: what opened
-    long after the proof. `shown`, `orders_shown`: what the journal was last told of the reads; for hours they
-    would all be alike, and only what changed is part of the story.
+    `exposed_at`: when an order from before the press was last known, or feared, to work. `opened`: when it
+    was first seen open again, and since when it had been flat. `quiet`: what opened long after the proof.
+    `shown`, `orders_shown`: what the journal was last told of the reads; for hours they would all be alike,
+    and only what changed is part of the story.
     """
 
     flat_since: dict[str, float] = field(default_factory=dict)
     exposed_at: dict[str, float] = field(default_factory=dict)
+    opened: dict[str, tuple[float, float]] = field(default_factory=dict)
     quiet: dict[str, OpenedAgain] = field(default_factory=dict)
     shown: tuple[Position, ...] | None = None
     orders_shown: dict[str, object] = field(default_factory=dict)
@@ -106,7 +109,7 @@ class Vigil:
             for fate in outcome.fates
             if is_about_orders
             or fate.verdict in _WAITS_FOR_ORDERS
-            or (fate.verdict is Verdict.FLAT and kept.flat_since.get(fold(fate.account), 0.0) >= just_now)
+            or (fate.verdict in _TOLD_AS_FLAT and kept.flat_since.get(fold(fate.account), 0.0) >= just_now)
         ]
 
     def _begin(self, press: Press) -> _Kept:
@@ -231,7 +234,6 @@ class Vigil:
         if is_late:
             found = _with_final(found, proof.judge(final=True).fates)
         fates: list[Fate] = []
-        opened: list[tuple[float, float]] = []
         for old in (*before.fates, *_joining(proof, before, judgement.fates)):
             key = fold(old.account)
             now_found = found.get(key)
@@ -250,7 +252,7 @@ class Vigil:
                     self._desk.watch.read_at_once()
             elif self._is_loud(kept, key, since, seen):
                 fates.append(Fate(old.account, Verdict.REOPENED, still_open=seen.rows))
-                opened.append((seen.first.stamp.answered_at, since))
+                kept.opened[key] = seen.first.stamp.answered_at, since
             else:
                 fates.append(old)
                 known = kept.quiet.get(key)
@@ -260,7 +262,11 @@ class Vigil:
         verdict, reason = headline_of(proof.case, told)
         if not before.fates and verdict is before.verdict:
             return None  # nothing was told of single accounts, and nothing is proved of them all yet
-        opened_at, flat_at = min(opened, default=(None, None))
+        # Another account may have kept it from being told until now.
+        still = (fold(fate.account) for fate in fates if fate.verdict is Verdict.REOPENED)
+        opened_at, flat_at = min(
+            (kept.opened[key] for key in still if key in kept.opened), default=(None, None)
+        )
         return _News(verdict, told.fates, reason, judgement, self._wall(opened_at), self._wall(flat_at))
 
     def _is_answered_late_and_read(self, press: Press, proof: FlattenProof, before: Outcome) -> bool:
@@ -282,13 +288,17 @@ class Vigil:
             kept.quiet.pop(key, None)
         if old.verdict in _MAY_OPEN_AGAIN:
             kept.exposed_at[key] = now
-        if old.verdict is Verdict.NOTHING_OPEN or found is None:
+        if found is None:
             return old
-        if found.verdict is Verdict.FLAT:
+        if old.verdict is not Verdict.NOTHING_OPEN and found.verdict is Verdict.FLAT:
+            return found
+        if old.verdict is Verdict.ORDERS_WORKING and found.verdict is Verdict.NOTHING_OPEN:
             return found
         if found.verdict is not Verdict.ORDERS_WORKING:
             return old
         is_soon = now - since <= self._desk.pace.reopened_loud_s
+        if old.verdict is Verdict.NOTHING_OPEN:
+            return found if is_soon else old
         if is_soon or old.verdict is Verdict.FLAT_ORDERS_NOT_CHECKED:
             return found
         known = {order.order_id for order in old.working_orders}

@@ -214,7 +214,7 @@ class Presenter:
     def on_press_changed(self, press: Press) -> None:
         """A press has moved on. Looked at in a turn of its own, as a read is.
 
-        On its way it is looked at a little later: the read that proves it leaves first, painting takes as long.
+        On its way it is looked at a little later: the read that proves it leaves before anything is painted.
         """
         wait_s = 0.0 if press.phase is Phase.ENDED else _READ_FIRST_S
         asyncio.get_running_loop().call_later(wait_s, self._take_press, press)

@@ -52,7 +52,11 @@ def ticket(**changes: Any) -> Callable[[], object]:
         (ticket(strategy=""), "ATM strategy is left out or has a visible name, not ''"),
         (
             lambda: read_price("5,780"),
-            "'5,780' may mean 5780 or 5.780: type the one that is meant, without a comma",
+            "'5,780' may mean 5780 or 5.780: type what is meant, without a comma",
+        ),
+        (
+            lambda: read_price("1,234,567"),
+            "'1,234,567' may mean 1234567: type what is meant, without a comma",
         ),
         (
             lambda: read_price("1e3"),

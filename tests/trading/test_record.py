@@ -155,6 +155,7 @@ def test_every_read_is_told_with_its_source_and_its_flaws() -> None:
     record.read(press, AccountsRead(stamp, (Account("Sim101"),)))
     record.read(press, OrdersRead(stamp, "Sim101", (PRICED, replace(PRICED, state="Filled"))))
     record.read(press, FailedRead(Source.POSITIONS, REASON))
+    record.read(press, FailedRead(Source.ORDERS, REASON, "Sim102"))
     tail: dict[str, object] = {"took_s": 0.5, "epoch_ms": 7, "flaw": None, "spoiled_accounts": []}
     assert [entry.facts for entry in journal.entries] == [
         {
@@ -167,6 +168,7 @@ def test_every_read_is_told_with_its_source_and_its_flaws() -> None:
         {**tail, "source": "accounts", "accounts": ["Sim101"]},
         {**tail, "source": "orders", "account": "Sim101", "working": [ORDER]},
         {"source": "positions", "failed": True, **REASON_FACTS},
+        {"source": "orders", "failed": True, "account": "Sim102", **REASON_FACTS},
     ]
 
 

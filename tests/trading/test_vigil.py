@@ -460,6 +460,58 @@ async def test_an_order_soon_after_the_proof_is_orders_working(make_panel: Make)
     assert verdict_of(press) is Verdict.ORDERS_WORKING
 
 
+async def test_an_order_that_works_where_nothing_was_open_is_orders_working_until_it_is_gone(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(working={"Sim101": [order(), order("Sim101", "NQ 12-25", "order-2")]}))
+    await panel.look()
+    press = await flatten(panel, OneAccount("Sim101", "MES 12-25"))
+    nothing = outcome_of(press)
+    assert nothing.verdict is Verdict.NOTHING_OPEN, "no order holds up what was proved"
+    async with panel.followed():
+        await until_other_than(press, Verdict.NOTHING_OPEN)
+        working = outcome_of(press)
+        assert (working.verdict, working.at) == (Verdict.ORDERS_WORKING, nothing.at)
+        assert [each.order_id for each in working.fates[0].working_orders] == [order().order_id]
+        panel.gateway.working = {}
+        await until_other_than(press, Verdict.ORDERS_WORKING)
+    assert (verdict_of(press), outcome_of(press).at) == (Verdict.NOTHING_OPEN, nothing.at)
+    assert panel.outcomes() == ["nothing_open", "orders_working", "nothing_open"]
+
+
+async def test_one_read_of_an_order_where_nothing_was_open_is_not_told(make_panel: Make) -> None:
+    panel = make_panel(FakeGateway())
+    await panel.look()
+    await flatten(panel)
+    async with panel.followed():
+        await asyncio.sleep(1.0)
+        seen: list[object] = []
+
+        def only_once(read: object) -> None:
+            if isinstance(read, OrdersRead) and read.orders:
+                seen.append(read)
+                panel.gateway.working = {}
+
+        panel.desk.watch.followers.append(only_once)
+        panel.gateway.working = {"Sim101": [order()]}
+        await asyncio.sleep(30.0)
+        assert len(seen) == 1
+    assert panel.outcomes() == ["nothing_open"]
+
+
+async def test_an_order_placed_long_after_nothing_was_open_is_none_of_the_presss_own(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway())
+    await panel.look()
+    press = await flatten(panel)
+    async with panel.followed():
+        await asyncio.sleep(90.0)
+        panel.gateway.working = {"Sim101": [order()]}
+        await asyncio.sleep(60.0)
+    assert verdict_of(press) is Verdict.NOTHING_OPEN
+
+
 async def test_an_order_placed_long_after_the_proof_is_none_of_the_presss_own(make_panel: Make) -> None:
     panel = make_panel(FakeGateway(open=[position()], working={"Sim101": [order()]}))
     await panel.look()
