@@ -280,6 +280,24 @@ async def test_the_empty_lists_of_an_add_on_that_is_away_never_prove_anything(ma
         assert (outcome.verdict, outcome.reason) == (Verdict.CANNOT_TELL, Reason(cause))
 
 
+async def test_reads_without_the_orders_prove_nothing_while_nobody_lists_their_account_readably(
+    make_panel: Make,
+) -> None:
+    silent = await listed(make_panel, ONE)
+    silent.gateway.before_read = fail_reads(Source.SNAPSHOT, Source.ACCOUNTS)
+    spoiled = await listed(make_panel, ONE)
+    spoiled.gateway.flaws = lambda source, _number: Flaws(
+        accounts=frozenset() if source is Source.ORDERS else frozenset({"sim101"})
+    )
+    for panel, cause in ((silent, Cause.ORDERS_UNREAD), (spoiled, Cause.ROW_UNREADABLE)):
+        press = panel.cancel_press(ONE)
+        outcome = await Cancel(panel.desk)(press)
+        assert panel.gateway.working["Sim101"] == []
+        assert len(order_reads(panel)) >= 2
+        assert (outcome.verdict, outcome.reason) == (Verdict.NOT_PROVED, Reason(cause))
+        assert outcome.fates[0].ended_orders == ()
+
+
 async def test_orders_that_cannot_be_read_are_not_proved_and_after_doubt_unknown(make_panel: Make) -> None:
     for answer, verdict in (
         (answering(), Verdict.NOT_PROVED),

@@ -243,6 +243,30 @@ async def test_an_account_that_cannot_be_proved_does_not_keep_another_one_from_i
     assert len(position_reads(gateway)) <= 18
 
 
+async def test_an_account_whose_row_is_bad_in_one_endpoint_does_not_draw_every_read_there(
+    make_panel: Make,
+) -> None:
+    gateway = FakeGateway(open=[position()])
+    panel = make_panel(gateway)
+    await panel.look()
+    # Of Sim102 one endpoint makes a first half that the other one never completes.
+    gateway.flaws = lambda source, _number: Flaws(
+        accounts=frozenset({"sim102"}) if source is Source.SNAPSHOT else frozenset()
+    )
+
+    def close_late(_gateway: FakeGateway, _scope: object) -> Any:
+        asyncio.get_running_loop().call_later(4.0, gateway.open.clear)
+        return gateway.receipt([position()])
+
+    gateway.on_flatten = close_late
+    outcome = await Flatten(panel.desk)(panel.press(EveryAccount()))
+    assert {fate.account: (fate.verdict, fate.reason) for fate in outcome.fates} == {
+        "Sim101": (Verdict.FLAT, None),
+        "Sim102": (Verdict.NOT_PROVED, Reason(Cause.ROW_UNREADABLE)),
+    }
+    assert len(position_reads(gateway)) <= 18
+
+
 async def test_while_one_endpoint_is_stuck_the_other_one_is_read(make_panel: Make) -> None:
     gateway = FakeGateway(open=[position()], on_flatten=stays_open)
     panel = make_panel(gateway)

@@ -13,7 +13,7 @@ from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdic
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
 from crosstrade_panel.domain.snapshot import Account, Flaws, OrdersRead, Position, Source, Stamp
 from crosstrade_panel.trading.flatten import Flatten
-from crosstrade_panel.trading.ports import EntryKind, UnknownOutcomeError
+from crosstrade_panel.trading.ports import EntryKind, Receipt, UnknownOutcomeError
 from crosstrade_panel.trading.press import OpenedAgain, Phase, Press
 from crosstrade_panel.trading.vigil import Vigil
 from tests.fakes import NOON, FakeGateway, fail_reads, order, position, positions_read
@@ -75,10 +75,12 @@ def stays(*rows: Position, closed: list[Position] | None = None) -> Callable[[Fa
     return on_flatten
 
 
-def lost(*rows: Position) -> Callable[[FakeGateway, object], Any]:
+def lost(
+    *rows: Position, late: asyncio.Future[Receipt] | None = None
+) -> Callable[[FakeGateway, object], Any]:
     def on_flatten(gateway: FakeGateway, _scope: object) -> Any:
         gateway.open = list(rows)
-        raise UnknownOutcomeError(Reason(Cause.NO_ANSWER), sent_at=gateway.now())
+        raise UnknownOutcomeError(Reason(Cause.NO_ANSWER), sent_at=gateway.now(), late=late)
 
     return on_flatten
 
@@ -372,6 +374,26 @@ async def test_the_other_side_after_flat_is_reopened_and_no_overfill(make_panel:
         await asyncio.sleep(15.0)
     assert panel.outcomes() == ["flat", "reopened"]
     assert verdict_of(press) is Verdict.REOPENED
+
+
+@pytest.mark.parametrize("is_told_first", [True, False])
+async def test_a_late_answer_does_not_make_an_overfill_of_what_opened_after_flat(
+    make_panel: Make, is_told_first: bool
+) -> None:
+    late: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    panel = make_panel(FakeGateway(open=[position()], on_flatten=lost(late=late)))
+    press = await flat_press(panel)
+    async with panel.followed():
+        panel.gateway.open = [LONG]
+        if is_told_first:
+            await until_other_than(press, Verdict.FLAT)
+        # It says on which side the pair was, and what was read before it proves nothing any more.
+        late.set_result(panel.gateway.receipt([position()]))
+        await asyncio.sleep(15.0)
+    assert press.closed_positions == (position(),)
+    told = panel.outcomes()
+    assert [verdict for verdict, _ in itertools.groupby(told)] == ["flat", "reopened"]
+    assert outcome_of(press).fates[0].still_open == (LONG,)
 
 
 async def test_after_the_window_the_journal_has_a_read_only_where_what_it_shows_changed(
