@@ -52,6 +52,8 @@ STREAM_PATH = "/ws/stream"
 _SIDES = {"long": Side.LONG, "short": Side.SHORT}
 _FLAT = "flat"
 _ROWS_A_STEP = 250
+_LARGE = 65_536
+"""Bytes."""
 # Each transport is sent the spelling that its own page shows.
 _Words: TypeAlias = Mapping[Action | OrderType | TimeInForce, str]
 _REST_WORDS: _Words = {
@@ -625,6 +627,8 @@ def positions_in_steps(answer: Answer) -> Generator[None, None, PositionsRead]:
     fields, rows = _list_of(answer, "positions")
     blemishes = _Blemishes()
     blemishes.count(fields, rows)
+    if len(answer.body) > _LARGE:  # to decode it was a step by itself
+        yield
     reader = _Rows(blemishes)
     positions = reader.read(rows[:_ROWS_A_STEP])
     for start in range(_ROWS_A_STEP, len(rows), _ROWS_A_STEP):
@@ -648,6 +652,8 @@ def snapshot_in_steps(answer: Answer) -> Generator[None, None, PositionsRead]:
     fields, entries = _list_of(answer, "accounts")
     blemishes = _Blemishes()
     blemishes.count(fields, entries)
+    if len(answer.body) > _LARGE:
+        yield
     rows = _Rows(blemishes)
     positions: list[Position] = []
     accounts: list[Account] = []

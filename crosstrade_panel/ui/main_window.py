@@ -77,6 +77,7 @@ REVERSE_HEIGHT = 74
 APART = 14
 """Between FLATTEN and REVERSE; the specification asks for 12 at least."""
 PREVIEW_ROWS = 6
+_MANY_ROWS = 200
 FALLBACK_HEAD = 72
 """Title and way through NinjaTrader, of the card of what is left by hand."""
 _JOURNAL, _SETTINGS = 1, 2
@@ -547,7 +548,8 @@ class MainWindow(QWidget):
         self._instrument.show_choices(view.instruments, view.instrument)
         self._side.show_side(view.side)
         if old is None or view.preview != old.preview:
-            self._show_preview(view.preview)
+            is_same_scope = old is not None and old.flatten.scope == view.flatten.scope
+            self._show_preview(view.preview, is_same_scope=is_same_scope)
         self._ticket.show_ticket(view.ticket)
         if old is None or view.result != old.result:
             self._show_result(view.result)
@@ -713,15 +715,23 @@ class MainWindow(QWidget):
         self._drill.show_drill("" if armed is None else titles.get(armed, armed))
         self._captions.share()
 
-    def _show_preview(self, preview: PreviewView) -> None:
+    def _show_preview(self, preview: PreviewView, *, is_same_scope: bool) -> None:
         mark = "! " if preview.is_stale else ""
         self._summary.setText(f"{mark}{preview.summary}")
         theme.mark(self._summary, tone="doubt" if preview.is_stale else "")
-        self._preview.show_rows(preview.rows, preview.orders)
+        if is_same_scope and len(preview.rows) > _MANY_ROWS:
+            # Thousands of rows take as long as all the rest: a turn of their own, behind its painting.
+            QTimer.singleShot(0, self, self._show_rows)
+        else:
+            self._show_rows()
         self._preview.show_hint(preview.hint)
         self._leaves_text.setText(preview.leaves)
         self._leaves.setAccessibleName(preview.leaves or captions.ANY_SIDE)
         self._leaves.setVisible(bool(preview.leaves))
+
+    def _show_rows(self) -> None:
+        if self._view is not None:
+            self._preview.show_rows(self._view.preview.rows, self._view.preview.orders)
 
     def _show_result(self, result: ResultView) -> None:
         self._caption.setText(result.caption)

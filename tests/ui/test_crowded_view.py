@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from PySide6.QtWidgets import QApplication
 
 from crosstrade_panel import texts
 from crosstrade_panel.domain.outcome import Fate, Outcome, Verdict
@@ -16,8 +17,10 @@ from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import FlattenLock, Lock, Phase, Press
 from crosstrade_panel.ui import describe
 from crosstrade_panel.ui.describe import Picture
+from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.preview_table import PreviewTable, preview_lines
 from tests.fakes import NOON, VirtualTimeLoop, order, position
+from tests.ui import gallery
 from tests.ui.rig import Rig
 
 ACCOUNTS = tuple(Account(f"Apex-{number:02}", "Rithmic") for number in range(10))
@@ -214,3 +217,27 @@ def test_of_thousands_of_rows_only_those_that_are_named_are_put_into_words(
     assert texts.shows_text(ROWS, is_practice=False) == f"NinjaTrader shows {wanted} (one read)"
     assert texts.shows_text(ROWS[:1], is_practice=False) == "NinjaTrader shows Long 2 ES 03-26 (one read)"
     assert worded < 10
+
+
+def test_thousands_of_rows_of_the_same_scope_follow_a_turn_later_and_of_another_scope_at_once(
+    qapp: QApplication,
+) -> None:
+    window = MainWindow()
+    table = window.findChild(PreviewTable)
+    assert table is not None
+    rows = gallery.many_rows(300)
+    view = gallery.states_by_name()["positions"]
+    window.show_panel(view)
+    crowded = replace(view, preview=replace(view.preview, rows=rows))
+    window.show_panel(crowded)
+    assert len(table.line_model.lines) != 300 + len(view.preview.orders)
+    qapp.processEvents()
+    assert len(table.line_model.lines) == 300 + len(view.preview.orders)
+    elsewhere = replace(
+        crowded,
+        flatten=replace(view.flatten, scope=EveryAccount("NQ 12-25")),
+        preview=replace(view.preview, rows=rows[:250]),
+    )
+    window.show_panel(elsewhere)
+    assert len(table.line_model.lines) == 250 + len(view.preview.orders)
+    window.deleteLater()
