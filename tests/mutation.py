@@ -55,7 +55,14 @@ def _crosstrade(module: str, *tests: str) -> Group:
 _ENDINGS = ("crosstrade/test_rest_endings", "crosstrade/test_rest_links")
 _STREAM = ("crosstrade/test_stream_facts", "crosstrade/test_stream", "crosstrade/test_stream_presses")
 _BOUNDS = ("crosstrade/test_untrusted_facts", "crosstrade/test_usual_numbers", "crosstrade/test_usual_words")
-_WIRE = ("test_wire_reading", "test_wire_writing", "test_wire_facts", "test_wire_hostile", "test_stream_wire")
+_WIRE = (
+    "test_steps",
+    "test_wire_reading",
+    "test_wire_writing",
+    "test_wire_facts",
+    "test_wire_hostile",
+    "test_stream_wire",
+)
 GROUPS = (
     Group(
         ("domain/*", "trading/*"),
