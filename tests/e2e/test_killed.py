@@ -42,11 +42,12 @@ def remember_sim101(home: Path) -> None:
     settings.write_text('last_account = "Sim101"\n', "utf-8")
 
 
-def press_and_be_killed(server: ContractServer) -> None:
-    """A process of its own presses; it is killed when the request has arrived."""
+def press_and_be_killed(server: ContractServer, home: Path) -> None:
+    """A process of its own presses; it is killed when the request has arrived, and its journal knows."""
     killed = subprocess.Popen([sys.executable, PRESSING, server.base_url], env=dict(os.environ))
     try:
         wait_for_the_press(server)
+        wait_for_story(home, ["intent", "attempt"])
     finally:
         killed.send_signal(signal.SIGKILL)
         killed.wait(10)
@@ -60,7 +61,7 @@ async def test_a_press_that_was_on_its_way_when_the_program_was_killed_is_unknow
     with ContractServer() as server:
         monkeypatch.setenv("XTRADE_TOKEN", server.token)
         server.rule("flatten", Hang(act=False))
-        press_and_be_killed(server)
+        press_and_be_killed(server, home_of_its_own)
         assert [call.body for call in server.log if call.method == "POST"] == [b'{"account":"Sim101"}']
         server.be_honest()
 

@@ -46,6 +46,8 @@ def test_everything_that_can_be_used_has_a_name_a_role_and_an_action(
 ) -> None:
     panel = start("--base-url", exchange.base_url, XTRADE_TOKEN=exchange.token)
     panel.is_ready("All accounts")
+    for page in ("journalSearch", "nicknameField"):  # made a moment after the first paint
+        until(lambda page=page: page in {node.identifier for node in panel.outline()}, page)  # type: ignore[misc]
     nameless: list[object] = []
     useless: list[object] = []
     found: set[str] = set()
