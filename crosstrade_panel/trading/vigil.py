@@ -288,14 +288,12 @@ class Vigil:
             kept.quiet.pop(key, None)
         if old.verdict in _MAY_OPEN_AGAIN:
             kept.exposed_at[key] = now
-        if found is None:
+        if found is None or found.verdict not in {*_TOLD_AS_FLAT, Verdict.ORDERS_WORKING}:
             return old
-        if old.verdict is not Verdict.NOTHING_OPEN and found.verdict is Verdict.FLAT:
-            return found
-        if old.verdict is Verdict.ORDERS_WORKING and found.verdict is Verdict.NOTHING_OPEN:
-            return found
-        if found.verdict is not Verdict.ORDERS_WORKING:
-            return old
+        if found.verdict is Verdict.FLAT:
+            return old if old.verdict is Verdict.NOTHING_OPEN else found
+        if found.verdict is Verdict.NOTHING_OPEN:
+            return found if old.verdict is Verdict.ORDERS_WORKING else old
         is_soon = now - since <= self._desk.pace.reopened_loud_s
         if old.verdict is Verdict.NOTHING_OPEN:
             return found if is_soon else old
