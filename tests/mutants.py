@@ -719,8 +719,10 @@ MUTANTS = (
     Mutant(
         "forgotten reads make nothing worse",
         "trading/vigil.py",
-        "        if found.verdict is not Verdict.ORDERS_WORKING:\n            return old\n",
-        "        if found.verdict is not Verdict.ORDERS_WORKING:\n            return found\n",
+        "        if found is None or found.verdict not in {*_TOLD_AS_FLAT, Verdict.ORDERS_WORKING}:\n"
+        "            return old\n",
+        "        if found is None:\n            return old\n"
+        "        if found.verdict not in {*_TOLD_AS_FLAT, Verdict.ORDERS_WORKING}:\n            return found\n",
         _VIGIL,
     ),
     Mutant(
