@@ -722,7 +722,8 @@ MUTANTS = (
         "        if found is None or found.verdict not in {*_TOLD_AS_FLAT, Verdict.ORDERS_WORKING}:\n"
         "            return old\n",
         "        if found is None:\n            return old\n"
-        "        if found.verdict not in {*_TOLD_AS_FLAT, Verdict.ORDERS_WORKING}:\n            return found\n",
+        "        if found.verdict not in {*_TOLD_AS_FLAT, Verdict.ORDERS_WORKING}:\n"
+        "            return found\n",
         _VIGIL,
     ),
     Mutant(
