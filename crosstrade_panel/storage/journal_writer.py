@@ -92,7 +92,7 @@ class JournalWriter:
     def put(self, row: Row, done: "Future[bool]", *, wake: bool = True) -> None:
         """Queue a row; `done` is settled when it is committed, or could not be at the first try.
 
-        Without `wake` the thread is to be woken later; at the latest it comes when it has been idle.
+        Without `wake` the thread is to be woken later; it also finds the row with the next one.
         """
         with self._lock:
             taken = not self._closing and self._trouble is not Problem.NEWER and self._has_room(row)

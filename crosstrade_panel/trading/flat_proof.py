@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from crosstrade_panel.domain.names import fold, is_alias, may_be_same_instrument
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
 from crosstrade_panel.domain.scope import Scope, Side, account_of, is_outside
-from crosstrade_panel.domain.snapshot import Order, Pair, Position
+from crosstrade_panel.domain.snapshot import Order, OrdersRead, Pair, Position
 from crosstrade_panel.trading.evidence import (
     Blocks,
     Claim,
@@ -371,7 +371,7 @@ class FlattenProof:
         if orders is None:
             fate = Fate(account.name, Verdict.FLAT_ORDERS_NOT_CHECKED)
             return _Finding(fate, pending=not final, proof=proof, wants_orders=not final, needs_orders=True)
-        working = tuple(order for order in orders.orders if self._is_left_working(account, order))
+        working = self._left_working(account, orders)
         if working:
             goes_on = not final and not self._work_on(account, clear[0].stamp.sent_at, working)
             return _Finding(
@@ -400,8 +400,7 @@ class FlattenProof:
         """Nothing to close, so no orders to wait for; those that two reads showed to work are told, too."""
         since = clear[0].stamp.sent_at
         orders = self.evidence.orders_since(account.name, since)
-        listed = () if orders is None else orders.orders
-        working = tuple(order for order in listed if self._is_left_working(account, order))
+        working = () if orders is None else self._left_working(account, orders)
         if not working or not self._work_on(account, since, working):
             return _Finding(Fate(account.name, Verdict.NOTHING_OPEN), pending=False, proof=proof)
         fate = Fate(account.name, Verdict.ORDERS_WORKING, working_orders=working)
@@ -415,7 +414,7 @@ class FlattenProof:
         ids = {order.order_id for order in working}
         return any(
             read.stamp.answered_at + self.case.gap_s <= reads[-1].stamp.sent_at
-            and {order.order_id for order in read.orders if self._is_left_working(account, order)} == ids
+            and {order.order_id for order in self._left_working(account, read)} == ids
             for read in reads
         )
 
@@ -423,7 +422,7 @@ class FlattenProof:
         """Whether the newest clear look was sent after an answer that listed no working order."""
         since, until = clear[0].stamp.sent_at, clear[-1].stamp.sent_at
         return any(
-            not any(self._is_left_working(account, order) for order in read.orders)
+            not self._left_working(account, read)
             for read in self.evidence.orders.get(account.key, ())
             if since <= read.stamp.sent_at and read.stamp.answered_at <= until
         )
@@ -456,6 +455,10 @@ class FlattenProof:
             return True
         reported_none = receipt is not None and receipt.closed_positions is not None
         return reported_none or (account.before is not None and account.key in self.case.fresh)
+
+    def _left_working(self, account: _Account, read: OrdersRead) -> tuple[Order, ...]:
+        """The orders of a read that may still do something where it is to stay flat."""
+        return tuple(order for order in read.orders if self._is_left_working(account, order))
 
     def _is_left_working(self, account: _Account, order: Order) -> bool:
         """Whether a working order may belong to a watched pair; where none is known, to the scope."""
