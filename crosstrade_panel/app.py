@@ -338,6 +338,7 @@ class Program:
         from crosstrade_panel.stream_switch import StreamSwitch  # noqa: PLC0415
 
         self._redact.hide(token)
+        self._supervisor.start("redactor", in_thread("redactor", self._redact.prepare))
         tls = await _tls_for(base_url)
         proxy = await in_thread("proxy", lambda: proxy_for(choice, self._settings_file.load))
         rest = RestGateway(base_url, token.reveal(), clock=self._clock, pace=self._pace, tls=tls, proxy=proxy)
@@ -478,7 +479,7 @@ class Program:
         """A few times a second: ages grow, and the stream's pings tell how it does."""
         if self._stream is not None:
             self._presenter.know_stream(*self._stream.view())
-        self._presenter.refresh()
+        self._presenter.look_again()
         is_unresolved = any(press.is_unresolved for press in self._presenter.book.presses)
         wanted_ms = _REFRESH_MS if is_unresolved else _CALM_REFRESH_MS
         if self._refresh.interval() != wanted_ms:

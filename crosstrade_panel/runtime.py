@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 # Python sees a signal only when it runs; Qt alone would sleep through Ctrl-C.
 _LET_PYTHON_RUN_MS = 250
+_SWEEP_MS = 2_310
+"""Of thousands of rows it takes some milliseconds: seldom, and out of step with what comes each second."""
+
 _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 _LARGE_BLOCK = 128 * 1024
 _STOP_S = 2.0
@@ -152,10 +155,13 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """
     app.setQuitOnLastWindowClosed(False)
     heartbeat = QTimer()
-    heartbeat.timeout.connect(collect_garbage)
+    heartbeat.timeout.connect(_nothing)
+    heartbeat.start(_LET_PYTHON_RUN_MS)
+    sweep = QTimer()
+    sweep.timeout.connect(collect_garbage)
     gc.disable()
     gc.freeze()  # what is imported stays: not looked through again and again
-    heartbeat.start(_LET_PYTHON_RUN_MS)
+    sweep.start(_SWEEP_MS)
     QTimer.singleShot(_LET_PYTHON_RUN_MS, give_large_blocks_back)  # behind the first paint
     code = 128 + signal.SIGINT
     last_resort: threading.Timer | None = None
@@ -173,6 +179,7 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return code
     finally:
         heartbeat.stop()
+        sweep.stop()
         gc.enable()
         if last_resort is not None:
             last_resort.cancel()

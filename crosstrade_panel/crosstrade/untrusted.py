@@ -2,7 +2,18 @@
 
 import unicodedata
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import (
+    Clamped,
+    Context,
+    Decimal,
+    DecimalException,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Rounded,
+    Subnormal,
+    Underflow,
+)
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -18,7 +29,8 @@ LONGEST_TEXT = 500
 
 # A name is sent back unaltered, so it cannot be clipped; a longer one is no name.
 _LONGEST_NAME = 200
-_LONGEST_NUMBER = 64
+_MOST_NUMERALS = 64
+_FARTHEST_EXPONENT = 64
 # Tens of thousands of positions.
 _MOST_VALUES = 500_000
 _MOST_DIGITS, _LEAST_USUAL = 15, -1
@@ -34,16 +46,22 @@ class UnreadableError(ValueError):
     """Bytes that are no JSON, or more than we are willing to read."""
 
 
+# Thousands of numbers in every read, made without a step through Python; one that does not fit raises.
+_FITTING = Context(
+    prec=_MOST_NUMERALS,
+    traps=[Rounded, Inexact, InvalidOperation, Overflow, Underflow, Subnormal, Clamped],
+)
+
+
 def _number(text: str) -> Decimal:
-    if len(text) > _LONGEST_NUMBER:
-        return _UNREADABLE_NUMBER
     try:
-        return Decimal(text)
-    except InvalidOperation:  # an exponent beyond what decimal can hold
+        return _FITTING.create_decimal(text)
+    except DecimalException:  # more digits than anybody has, or an exponent of a million
         return _UNREADABLE_NUMBER
 
 
-_DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder(float_hook=_number)
+_DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder(float_hook=_FITTING.create_decimal)
+_TOLERANT: msgspec.json.Decoder[Json] = msgspec.json.Decoder(float_hook=_number)
 
 
 def decode(body: bytes) -> Json:
@@ -56,7 +74,10 @@ def decode(body: bytes) -> Json:
     if sum(map(body.count, (b",", b"{", b"["))) > _MOST_VALUES:
         raise UnreadableError("too many values")
     try:
-        return _DECODER.decode(body)
+        try:
+            return _DECODER.decode(body)
+        except DecimalException:
+            return _TOLERANT.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableError(type(error).__name__) from error
 
@@ -118,7 +139,7 @@ def decimal(value: Json) -> Decimal | None:
     # 1e-999999 is a small number and a megabyte of zeros once somebody writes it out. Looked at first: with
     # an exponent beyond decimal's context even abs() raises.
     exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(exponent) > _LONGEST_NUMBER:  # no int: not finite
+    if not isinstance(exponent, int) or abs(exponent) > _FARTHEST_EXPONENT:  # no int: not finite
         return None
     return number if abs(number) < _LARGEST_NUMBER else None
 

@@ -52,6 +52,8 @@ class Roster:
     def _note(self, name: str, *, connected: bool = False, held: bool = False) -> None:
         key = fold(name)
         known = self._seen.get(key) or Seen(name)
-        self._seen[key] = replace(
-            known, ever_connected=known.ever_connected or connected, ever_held=known.ever_held or held
-        )
+        connected, held = connected or known.ever_connected, held or known.ever_held
+        if (connected, held) == (known.ever_connected, known.ever_held):
+            self._seen.setdefault(key, known)
+        else:
+            self._seen[key] = replace(known, ever_connected=connected, ever_held=held)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from crosstrade_panel import texts
@@ -249,10 +250,12 @@ def preview(scope: Scope, picture: Picture, name: Callable[[str], str] = str) ->
     if picture.read is None or picture.age_s is None:
         return PreviewView(texts.PREVIEW_UNREAD, is_stale=True, hint=texts.PREVIEW_HINT_UNREAD)
     rows = _rows_in_scope(scope, picture)
-    tells = _tells_of(scope, picture.read)
+    tells = tells_of(scope, picture)
     orders = orders_in_scope(scope, picture)
-    total = picture.once(("total", scope), lambda: total_unrealized(rows))
+    total = _total(scope, picture)
     summary = texts.preview_summary(rows, total, picture.age_s, len(orders))
+    is_stale = not tells or picture.age_s > _STALE_S
+    none = texts.PREVIEW_HINT_WAS_NONE if is_stale else texts.PREVIEW_HINT_NONE
     return PreviewView(
         summary if tells else texts.PREVIEW_NOT_TOLD,
         picture.once(("rows", scope, name), lambda: _position_rows(scope, picture, name)),
@@ -260,14 +263,21 @@ def preview(scope: Scope, picture: Picture, name: Callable[[str], str] = str) ->
             ("order rows", scope, name), lambda: tuple(order_row(order, name) for order in orders)
         ),
         leaves=picture.once(("left", scope), lambda: _leaves(scope, rows, picture)),
-        is_stale=not tells or picture.age_s > _STALE_S,
-        hint="" if rows or orders else texts.PREVIEW_HINT_NONE if tells else texts.PREVIEW_HINT_NOT_TOLD,
+        is_stale=is_stale,
+        hint="" if rows or orders else none if tells else texts.PREVIEW_HINT_NOT_TOLD,
     )
 
 
 def rows_in_steps(scope: Scope, picture: Picture, name: Callable[[str], str]) -> Iterator[None]:
-    """Make the rows that `preview` will show, so many a step; it makes those that are missing then."""
-    return _fill(picture.once(("made rows", scope, name), list), scope, picture, name)
+    """Make the rows that `preview` will show, so many a step, and what is said of all of them in the last.
+
+    What is missing when a view is made is made then.
+    """
+    yield from _fill(picture.once(("made rows", scope, name), list), scope, picture, name)
+    if len(picture.positions) > _ROWS_A_STEP:
+        yield
+        _total(scope, picture)
+        _closes(scope, picture)
 
 
 def _position_rows(scope: Scope, picture: Picture, name: Callable[[str], str]) -> tuple[PositionRow, ...]:
@@ -281,6 +291,8 @@ def _fill(
     made: list[PositionRow], scope: Scope, picture: Picture, name: Callable[[str], str]
 ) -> Iterator[None]:
     ordered = picture.once(("ordered", scope), lambda: sorted(_rows_in_scope(scope, picture), key=_order))
+    if len(ordered) > _ROWS_A_STEP:
+        yield
     while len(made) < len(ordered):
         next_ones = ordered[len(made) : len(made) + _ROWS_A_STEP]
         made += [position_row(row, _orders_of(row, picture), name) for row in next_ones]
@@ -305,14 +317,22 @@ def _orders_of(row: Position, picture: Picture) -> OrdersRead | None:
     return None if row.account is None else picture.orders.get(fold(row.account))
 
 
-def _tells_of(scope: Scope, read: PositionsRead) -> bool:
-    """Whether "nothing open" may be concluded from a read for all of a scope."""
-    name = account_of(scope)
+def tells_of(scope: Scope, picture: Picture) -> bool:
+    """Whether "nothing open" may be concluded from the last read for all of a scope."""
+    name, read = account_of(scope), picture.read
+    if read is None:
+        return False
     if name is None:
         return read.flaws.everything is None and not read.flaws.accounts
-    return not read.flaws.spoil(name) and (
-        read.accounts is None or find_account(read.accounts, name) is not None
-    )
+    if read.flaws.spoil(name):
+        return False
+    # A read that lists no accounts speaks of those that were listed last: of one that is gone it is silent,
+    # and one that is not connected is shown empty whatever it holds.
+    listed = picture.accounts if read.accounts is None else read.accounts
+    found = find_account(listed, name)
+    if found is None:
+        return read.accounts is None and not listed
+    return found.connected is not False
 
 
 def _order(row: Position) -> tuple[str, str]:
@@ -341,7 +361,7 @@ def flatten_button(
     gesture = Gesture.HOLD if wide or lock.lock is Lock.AGAIN else Gesture.CLICK
     hold_s = pace.hold_wide_s if wide else pace.hold_narrow_s
     look, trouble = _look(picture, lock, missing)
-    closes = trouble or picture.once(("closes", scope), lambda: _closes(scope, picture))
+    closes = trouble or _closes(scope, picture)
     lines = [texts.scope_text(scope), closes]
     notes = []
     if gesture is Gesture.HOLD and look in {Look.READY, Look.LOOKS_DEAD}:
@@ -358,12 +378,20 @@ def flatten_button(
     return FlattenView(scope, title, tuple(lines), look, gesture, hold_s, ", ".join([said, *lines]))
 
 
+def _total(scope: Scope, picture: Picture) -> Decimal | None:
+    return picture.once(("total", scope), lambda: total_unrealized(_rows_in_scope(scope, picture)))
+
+
 def _closes(scope: Scope, picture: Picture) -> str:
+    return picture.once(("closes", scope), lambda: _closes_text(scope, picture))
+
+
+def _closes_text(scope: Scope, picture: Picture) -> str:
     read = picture.read
     if read is None:
         return texts.closes_text(None, scope)
-    rows = in_scope(scope, read.positions)
-    if not rows and not _tells_of(scope, read):
+    rows = _rows_in_scope(scope, picture)
+    if not rows and not tells_of(scope, picture):
         return texts.POSITIONS_NOT_TOLD
     cancels, leaves = orders_touched(scope, rows, picture)
     return texts.closes_text(rows, scope, cancels, leaves)

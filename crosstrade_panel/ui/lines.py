@@ -70,6 +70,10 @@ class Lines(Sequence[Line]):
             line = self._made[row] = self._make(row)
         return line
 
+    def first(self, number: int) -> "Lines":
+        """The first ones of these."""
+        return Lines(self.keys[:number], self.rows[:number], self._make)
+
     def runs_changed_since(self, other: "Lines") -> Iterator[tuple[int, int]]:
         """First and last of each run of rows that differ, or of all where there are many.
 
@@ -85,3 +89,13 @@ class Lines(Sequence[Line]):
             if changed:
                 yield row, after - 1
             row = after
+
+
+def same_at_first(one: Sequence[object], other: Sequence[object]) -> int:
+    """How many of the first of both are the same."""
+    number = 0
+    for mine, its in zip(one, other, strict=False):
+        if mine is not its and mine != its:
+            break
+        number += 1
+    return number

@@ -1,5 +1,6 @@
 """The window: paints views, hands out gestures, decides nothing."""
 
+from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -186,6 +187,7 @@ class MainWindow(QWidget):
         super().__init__()
         self._environment = environment or Environment()
         self._view: PanelView | None = None
+        self._rows_coming: PreviewView | None = None
         self._mode: Mode | None = None
         self._theme_choice = theme_choice
         self._theme = theme.resolve(theme_choice)
@@ -700,7 +702,8 @@ class MainWindow(QWidget):
         status = self._view.status
         text = f"{theme.SYMBOLS[status.tone]} {status.link}"
         self._link.setText(text)
-        self._link.setToolTip(plain_tip(status.link))
+        told = " · ".join(part for part in (status.link, status.budget) if part)
+        self._link.setToolTip(plain_tip(told))
         self._link.setAccessibleName(f"{captions.LINK}: {status.link}")
         theme.mark(self._link, tone=status.tone.value)
         self._budget.setText(status.budget)
@@ -720,18 +723,28 @@ class MainWindow(QWidget):
         self._summary.setText(f"{mark}{preview.summary}")
         theme.mark(self._summary, tone="doubt" if preview.is_stale else "")
         if is_same_scope and len(preview.rows) > _MANY_ROWS:
-            # Thousands of rows take as long as all the rest: a turn of their own, behind its painting.
-            QTimer.singleShot(0, self, self._show_rows)
+            # Thousands of rows take as long as all the rest: turns of their own, behind its painting.
+            coming = self._rows_coming
+            if coming is None or preview.rows is not coming.rows or preview.orders is not coming.orders:
+                self._rows_coming = preview
+                self._show_some_rows(preview, self._preview.show_in_steps(preview.rows, preview.orders))
         else:
-            self._show_rows()
+            self._rows_coming = None
+            self._preview.show_rows(preview.rows, preview.orders)
         self._preview.show_hint(preview.hint)
         self._leaves_text.setText(preview.leaves)
         self._leaves.setAccessibleName(preview.leaves or captions.ANY_SIDE)
         self._leaves.setVisible(bool(preview.leaves))
 
-    def _show_rows(self) -> None:
-        if self._view is not None:
-            self._preview.show_rows(self._view.preview.rows, self._view.preview.orders)
+    def _show_some_rows(self, preview: PreviewView, steps: Iterator[None]) -> None:
+        """A step, and the next one in another turn, unless other rows are coming by then."""
+        if preview is not self._rows_coming:
+            return
+        for _ in steps:
+            # Not of 0 ms: Qt queues that before what its timers are late with.
+            QTimer.singleShot(1, self, partial(self._show_some_rows, preview, steps))
+            return
+        self._rows_coming = None
 
     def _show_result(self, result: ResultView) -> None:
         self._caption.setText(result.caption)

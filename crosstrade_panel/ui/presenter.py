@@ -54,6 +54,7 @@ _MOST_RECENT = 8
 _PRESS_FIRST_S = 0.03
 """The button itself has shown the press, and locks itself, before anybody hears of it."""
 _READ_FIRST_S = 0.01
+_LONGEST_MAKING_S = 0.3
 
 
 class Supervisor(Protocol):
@@ -135,7 +136,8 @@ class Presenter:
         self._shown: PanelView | None = None
         self._pictured = describe.Picture(None, None, (), None)
         self._is_due = False
-        self._rows_to_make: Iterator[None] = iter(())
+        self._rows_to_make: Iterator[None] | None = None
+        self._making_since = 0.0
         self._token_problem: str | None = None
         self._practice: PracticeView | None = None
         self._stream = StreamView()
@@ -198,6 +200,20 @@ class Presenter:
         for instrument in dict.fromkeys(row.instrument for row in open_now):
             if instrument is not None and instrument not in self._recent:
                 self._recent = [instrument, *self._recent][:_MOST_RECENT]
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Paint what is known by now once its rows are made, in steps; no stream of reads puts that off.
+
+        Ages grow without any read: orders too old to count concern every row.
+        """
+        now = self._clock.monotonic()
+        if self._rows_to_make is None:
+            self._making_since = now
+        if now > self._making_since + _LONGEST_MAKING_S:
+            self._rows_to_make = None
+            self.refresh()
+            return
         self._rows_to_make = describe.rows_in_steps(self.scope, self._picture(), self._shown_name)
         self._make_rows(self._rows_to_make)
 
@@ -206,10 +222,17 @@ class Presenter:
         if rows is not self._rows_to_make:  # there was another read meanwhile
             return
         loop = asyncio.get_running_loop()
+        self._rows_to_make = None  # whatever goes wrong with a row: the ages go on growing
         for _ in rows:
+            self._rows_to_make = rows
             loop.call_soon(self._make_rows, rows)
             return
-        loop.call_soon(self.refresh)
+        loop.call_soon(self._paint_what_is_made)
+
+    def _paint_what_is_made(self) -> None:
+        """Paint now, or in a moment with the rows that are being made: else all of them were made here."""
+        if self._rows_to_make is None:
+            self.refresh()
 
     def on_press_changed(self, press: Press) -> None:
         """A press has moved on. Looked at in a turn of its own, as a read is.
@@ -228,7 +251,7 @@ class Presenter:
             # What gets better, and is not good yet, was loud already.
             if verdict.is_loud and (before is None or not before.is_loud or verdict.rank < before.rank):
                 self._alert(press)
-        self.refresh()
+        self._paint_what_is_made()
 
     def take_over(self, press: Press) -> None:
         """A press of an earlier run that never got its outcome."""
@@ -721,7 +744,8 @@ class Presenter:
         rows = in_scope(OneAccount(self._account, self._instrument), read.positions)
         names = {row.instrument for row in rows}
         if not rows:
-            return texts.REVERSE_NEEDS_POSITION
+            tells = describe.tells_of(OneAccount(self._account, self._instrument), picture)
+            return texts.REVERSE_NEEDS_POSITION if tells else texts.REVERSE_NOT_TOLD
         if len(rows) > 1:
             return texts.REVERSE_TWO_POSITIONS
         instrument = names.pop()

@@ -1,7 +1,7 @@
 """The table of "in scope now": positions, then working orders as muted rows."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from heapq import nlargest
 
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
@@ -18,9 +18,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
+from crosstrade_panel import texts
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.fit import sized
-from crosstrade_panel.ui.lines import Cell, Line, Lines
+from crosstrade_panel.ui.lines import Cell, Line, Lines, same_at_first
 from crosstrade_panel.ui.tables import Index, LineTable
 from crosstrade_panel.ui.theme import DARK, SYMBOLS, Theme
 from crosstrade_panel.ui.view import OrderRow, PositionRow, Tone
@@ -45,7 +46,7 @@ def preview_lines(
     """Positions first, then orders, each in the order given. `keys`: where they are known already."""
     every: tuple[PositionRow | OrderRow, ...] = (*rows, *orders)
     if keys is None:
-        keys = _keys_of([row.key for row in rows], [row.key for row in orders])
+        keys = (*_keys_of([row.key for row in rows]), *_keys_of([row.key for row in orders], is_order=True))
 
     def make(number: int) -> Line:
         row = every[number]
@@ -55,15 +56,13 @@ def preview_lines(
     return Lines(keys, every, make)
 
 
-def _keys_of(pairs: Sequence[object], pairs_of_orders: Sequence[object]) -> list[object]:
+def _keys_of(pairs: Sequence[object], *, is_order: bool = False) -> list[object]:
     """What makes a row the same as before: its pair, whether it is an order, and which one of its pair."""
-    seen: dict[tuple[bool, object], int] = {}
+    seen: dict[object, int] = {}
     made: list[object] = []
-    for is_order, some in ((False, pairs), (True, pairs_of_orders)):
-        for pair in some:
-            kind = (is_order, pair)
-            seen[kind] = number = seen.get(kind, 0) + 1
-            made.append((kind, number))
+    for pair in pairs:
+        seen[pair] = number = seen.get(pair, 0) + 1
+        made.append((is_order, pair, number))
     return made
 
 
@@ -123,7 +122,7 @@ class PreviewTable(LineTable):
         self._moved_at: dict[object, float] = {}
         self._pressed_key: object = None
         self._pairs: tuple[Sequence[object], Sequence[object]] = ([], [])
-        self._longest_order = ("", "", "")
+        self._longest_order = ("", "", "", "")
         self._order_count = 0
         self._hint = ""
         self._accounts: set[str] = set()
@@ -135,23 +134,34 @@ class PreviewTable(LineTable):
 
     def show_rows(self, rows: Sequence[PositionRow], orders: Sequence[OrderRow] = ()) -> None:
         """Show positions and orders; a row at another place than before, or a new one, has moved."""
+        for _ in self.show_in_steps(rows, orders):
+            pass
+
+    def show_in_steps(self, rows: Sequence[PositionRow], orders: Sequence[OrderRow]) -> Iterator[None]:
+        """`show_rows` in parts, as thousands of rows need them; nothing is seen before the last."""
         if rows is self._shown_rows[0] and orders is self._shown_rows[1]:
             return
-        self._shown_rows = rows, orders
+        yield
+        wished = yield from self._wished_weights(rows)
+        yield
         pairs = [row.key for row in rows], [row.key for row in orders]
         # Of thousands of rows the pairs are much sooner compared than the keys are made.
-        is_same = pairs == self._pairs
+        kept = self.line_model.lines.keys[: len(rows)] if pairs[0] == self._pairs[0] else _keys_of(pairs[0])
+        lines = preview_lines(rows, orders, (*kept, *_keys_of(pairs[1], is_order=True)))
+        yield
+        self._shown_rows = rows, orders
         self._pairs = pairs
-        lines = preview_lines(rows, orders, self.line_model.lines.keys if is_same else None)
         self._note_moves(self.line_model.lines.keys, lines.keys)
         self._order_count = len(orders)
         self._accounts = {row.account for row in rows} | {row.account for row in orders}
+        whats = {row.what for row in orders}
         self._longest_order = (
             _longest(row.instrument for row in orders),
             _longest(_order_words(row.what, row.price) for row in orders),
+            # No order has both perhaps: it is what each of them has room in.
+            _order_words(_longest(map(texts.order_brief, whats)), _longest(row.price for row in orders)),
             _longest(row.state for row in orders),
         )
-        wished = self._wished_weights(rows)
         is_same_width = wished == self.weights
         self.weights = wished
         self.show_lines(lines)
@@ -177,12 +187,13 @@ class PreviewTable(LineTable):
         return row >= len(self.line_model.lines) - self._order_count
 
     def _note_moves(self, was: Sequence[object], now: Sequence[object]) -> None:
-        if was == now:
+        at, first = self._clock(), same_at_first(was, now)
+        if first == len(was) == len(now):
             return
-        at = self._clock()
-        places = {key: place for place, key in enumerate(was)}
-        moved = {key: at for place, key in enumerate(now) if places.get(key, -1) != place}
-        kept = {key: self._moved_at[key] for key in now if key in self._moved_at}
+        places = {key: place for place, key in enumerate(was[first:])}
+        moved = {key: at for place, key in enumerate(now[first:]) if places.get(key, -1) != place}
+        # One that went and came again has moved once more: the others' times need not outlive their use.
+        kept = {key: moved_at for key, moved_at in self._moved_at.items() if at - moved_at < self._moved_s}
         self._moved_at = kept | moved
 
     def show_theme(self, theme: Theme) -> None:
@@ -191,11 +202,11 @@ class PreviewTable(LineTable):
         super().show_theme(theme)
 
     @property
-    def longest_order(self) -> tuple[str, str, str]:
-        """The longest instrument, words and state of the orders shown: all of them begin at one place."""
+    def longest_order(self) -> tuple[str, str, str, str]:
+        """The longest instrument, words, brief words and state of the orders: all begin at one place."""
         return self._longest_order
 
-    def _wished_weights(self, rows: Sequence[PositionRow]) -> tuple[int, ...]:
+    def _wished_weights(self, rows: Sequence[PositionRow]) -> Generator[None, None, tuple[int, ...]]:
         """A badge takes its room from what the other columns do not need."""
         badge = _longest(row.badge for row in rows)
         if not badge:
@@ -212,13 +223,12 @@ class PreviewTable(LineTable):
             return min(-(-widest // _STEP) * _STEP, _WEIGHTS[column])
 
         chip = metrics.horizontalAdvance(badge) + 2 * _PAD
-        return (
-            54,
-            width_of(_INSTRUMENT, (row.instrument for row in rows)) + chip,
-            width_of(_WHAT, (row.position for row in rows)),
-            width_of(_PRICE, (row.average for row in rows)),
-            width_of(_STATE, (row.profit for row in rows)),
-        )
+        instrument = width_of(_INSTRUMENT, (row.instrument for row in rows)) + chip
+        what = width_of(_WHAT, (row.position for row in rows))
+        yield
+        price = width_of(_PRICE, (row.average for row in rows))
+        yield
+        return 54, instrument, what, price, width_of(_STATE, (row.profit for row in rows))
 
     def weights_for(self, width: int) -> tuple[int, ...]:
         """As wished, but no row is ever wider than the table: the badge gives way, then the account."""
@@ -279,6 +289,7 @@ class PreviewDelegate(QStyledItemDelegate):
     def __init__(self, table: PreviewTable) -> None:
         super().__init__(table)
         self._table = table
+        self._placed: tuple[tuple[object, ...], tuple[float, QFont, bool]] | None = None
         self.theme = DARK
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -351,8 +362,9 @@ class PreviewDelegate(QStyledItemDelegate):
         if index.column() == _INSTRUMENT:
             self._paint_text(painter, option, line.cells[_INSTRUMENT])
         area: QRect = option.rect
-        words, state = _order_words(line.cells[_WHAT].text, line.cells[_PRICE].text), line.cells[_STATE].text
-        left, used = self._place_orders(option.font)
+        what, price, state = (line.cells[column].text for column in (_WHAT, _PRICE, _STATE))
+        left, used, is_brief = self._place_orders(option.font)
+        words = _order_words(texts.order_brief(what) if is_brief else what, price)
         metrics = QFontMetricsF(used)
         right = self._table.columnViewportPosition(_STATE) + self._table.columnWidth(_STATE) - _PAD
         box = QRectF(left, area.top(), max(right - left, 1.0), area.height())
@@ -362,27 +374,46 @@ class PreviewDelegate(QStyledItemDelegate):
         painter.setFont(used)
         painter.setPen(QColor(self.theme.selected_text if self._is_selected(option) else self.theme.dim))
         middle = Qt.AlignmentFlag.AlignVCenter
-        room = box.width() - metrics.horizontalAdvance(state) - 2 * _PAD
-        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, room)
+        taken = metrics.horizontalAdvance(words) + 2 * _PAD
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, box.width())
         painter.drawText(box, middle | Qt.AlignmentFlag.AlignLeft, shown)
-        painter.drawText(box, middle | Qt.AlignmentFlag.AlignRight, state)
+        if taken + metrics.horizontalAdvance(state) <= box.width():
+            painter.drawText(box, middle | Qt.AlignmentFlag.AlignRight, state)
         painter.restore()
 
-    def _place_orders(self, font: QFont) -> tuple[float, QFont]:
-        """Where the words of all orders begin, and in what size: under the positions' if they fit there."""
-        instrument, words, state = self._table.longest_order
-        right = self._table.columnViewportPosition(_STATE) + self._table.columnWidth(_STATE) - _PAD
-        column = float(self._table.columnViewportPosition(_WHAT) + _PAD)
-        ahead = float(self._table.columnViewportPosition(_INSTRUMENT) + 3 * _PAD)
+    def _place_orders(self, font: QFont) -> tuple[float, QFont, bool]:
+        """Where the words of all orders begin, in what size, and whether they are brief.
+
+        Under the positions' if they fit there, else behind the instrument; where the account takes the room
+        the type is abbreviated and the state left to the tooltip: side, quantity and price are never cut.
+        """
+        table = self._table
+        right = table.columnViewportPosition(_STATE) + table.columnWidth(_STATE) - _PAD
+        column = float(table.columnViewportPosition(_WHAT) + _PAD)
+        ahead = float(table.columnViewportPosition(_INSTRUMENT) + 3 * _PAD)
+        # Asked for with every cell, and the same for all of them.
+        key = (table.longest_order, right, column, ahead, font.family())
+        if self._placed is None or self._placed[0] != key:
+            self._placed = (key, self._find_place(font, right, column, ahead))
+        return self._placed[1]
+
+    def _find_place(
+        self, font: QFont, right: float, column: float, ahead: float
+    ) -> tuple[float, QFont, bool]:
+        instrument, words, brief, state = self._table.longest_order
         ahead = min(ahead + QFontMetricsF(font).horizontalAdvance(instrument), column)
         used = font
-        for left, pixels in ((column, _ORDER_SIZES[0]), *((ahead, size) for size in _ORDER_SIZES)):
+        for left, pixels in ((column, _ORDER_SIZES[0]), *((ahead, size) for size in _ORDER_SIZES[:-1])):
             used = sized(font, pixels)
             metrics = QFontMetricsF(used)
             needed = metrics.horizontalAdvance(words) + metrics.horizontalAdvance(state) + 2 * _PAD
             if needed <= right - left:
-                return left, used
-        return ahead, used
+                return left, used, False
+        for pixels in _ORDER_SIZES:
+            used = sized(font, pixels)
+            if QFontMetricsF(used).horizontalAdvance(brief) <= right - ahead:
+                break
+        return ahead, used, True
 
     @staticmethod
     def _is_selected(option: QStyleOptionViewItem) -> bool:

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.fit import plain_tip
-from crosstrade_panel.ui.lines import Cell, Line, Lines
+from crosstrade_panel.ui.lines import Cell, Line, Lines, same_at_first
 from crosstrade_panel.ui.theme import DARK, Theme
 from crosstrade_panel.ui.view import ClosedRow
 
@@ -83,16 +83,26 @@ class LineModel(QAbstractTableModel):
 
     def show_lines(self, lines: Lines) -> None:
         """Show other rows; where they are the same rows as before, only those that changed are repainted."""
-        old = self._lines
-        if lines.keys == old.keys:
+        same = same_at_first(self._lines.keys, lines.keys)
+        if not same and (len(lines) or len(self._lines)):
+            self.beginResetModel()
             self._lines = lines
-            last = len(self._headings) - 1
-            for first_row, last_row in lines.runs_changed_since(old):
-                self.dataChanged.emit(self.index(first_row, 0), self.index(last_row, last))
+            self.endResetModel()
             return
-        self.beginResetModel()
+        # Of thousands of positions and some orders beneath them only the orders come and go.
+        old = self._lines.first(same)
+        if same < len(self._lines):
+            self.beginRemoveRows(QModelIndex(), same, len(self._lines) - 1)
+            self._lines = old
+            self.endRemoveRows()
+        if same < len(lines):
+            self.beginInsertRows(QModelIndex(), same, len(lines) - 1)
+            self._lines = lines
+            self.endInsertRows()
         self._lines = lines
-        self.endResetModel()
+        last = len(self._headings) - 1
+        for first_row, last_row in lines.first(same).runs_changed_since(old):
+            self.dataChanged.emit(self.index(first_row, 0), self.index(last_row, last))
 
     def append_lines(self, lines: Lines) -> None:
         """Show the same rows, and further ones beneath them."""
@@ -234,6 +244,7 @@ class LineTable(QTableView):
             self._model.show_lines(lines)
             return
         bar, chosen = self.verticalScrollBar().value(), {was.keys[row] for row in self._chosen_rows()}
+        self.selectionModel().clear()  # Qt would choose the neighbour of a row that goes
         self._model.show_lines(lines)
         self.verticalScrollBar().setValue(bar)
         if chosen:

@@ -74,12 +74,28 @@ def test_a_number_is_of_a_size_that_can_be_believed(value: Decimal, is_one: bool
     assert untrusted.decimal(value) == (value if is_one else None)
 
 
-def test_a_number_in_a_body_has_at_most_sixty_four_characters() -> None:
-    digits = "1." + "1" * 62
+def test_a_number_in_a_body_has_at_most_sixty_four_digits() -> None:
+    digits = "1." + "1" * 63
     assert untrusted.decode(digits.encode()) == Decimal(digits)
     longer = untrusted.decode(digits.encode() + b"1")
     assert isinstance(longer, Decimal)
     assert longer.is_nan()
+
+
+@pytest.mark.parametrize(
+    "misfit", ["1e9999999", "1e-9999999", "0e-9999999", f"0.{'3' * 65}", f"1.{'0' * 64}"]
+)
+def test_one_number_out_of_all_bounds_costs_the_others_nothing(misfit: str) -> None:
+    body = untrusted.decode(f"[5780.25, {misfit}, -612.50, 1E+2, 3]".encode())
+    assert isinstance(body, list)
+    assert [untrusted.decimal(each) for each in body] == [
+        Decimal("5780.25"),
+        None,
+        Decimal("-612.50"),
+        Decimal(100),
+        Decimal(3),
+    ]
+    assert str(body[2]) == "-612.50"
 
 
 def test_a_name_has_at_most_two_hundred_characters_and_a_word_five_hundred() -> None:

@@ -467,7 +467,7 @@ def test_names_and_numbers_have_their_bounds() -> None:
     assert untrusted.whole(Decimal("3.5")) is None
     assert untrusted.whole(-1) is None
     assert untrusted.whole(0) == 0
-    digits = "1." + "1" * 62
+    digits = "1." + "1" * 63
     assert untrusted.decode(digits.encode()) == Decimal(digits)
     assert untrusted.decimal(untrusted.decode(f"{digits}1".encode())) is None
 

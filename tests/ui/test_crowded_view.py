@@ -1,5 +1,6 @@
 """What a view of thousands of rows costs: nothing is made again that was made of the same reads."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QApplication
 
 from crosstrade_panel import texts
 from crosstrade_panel.domain.outcome import Fate, Outcome, Verdict
@@ -19,7 +19,7 @@ from crosstrade_panel.ui import describe
 from crosstrade_panel.ui.describe import Picture
 from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.preview_table import PreviewTable, preview_lines
-from tests.fakes import NOON, VirtualTimeLoop, order, position
+from tests.fakes import NOON, FakeGateway, LoopClock, VirtualTimeLoop, order, position
 from tests.ui import gallery
 from tests.ui.rig import Rig
 
@@ -219,25 +219,135 @@ def test_of_thousands_of_rows_only_those_that_are_named_are_put_into_words(
     assert worded < 10
 
 
-def test_thousands_of_rows_of_the_same_scope_follow_a_turn_later_and_of_another_scope_at_once(
-    qapp: QApplication,
+def many(number: int) -> list[Position]:
+    return [position(f"Apex-{each:04}", "ES 03-26") for each in range(number)]
+
+
+@pytest.mark.anyio
+async def test_thousands_of_rows_are_made_in_many_turns_and_painted_in_one(made: list[Position]) -> None:
+    rig = Rig(FakeGateway(open=many(2000)))
+    rig.connect()
+    await rig.watch.positions(Source.POSITIONS)
+    painted, most = len(rig.views), 0
+    for _ in range(30):
+        before = len(made)
+        await asyncio.sleep(0)
+        most = max(most, len(made) - before)
+        if len(made) < 2000:  # not even what was going to be painted anyway
+            rig.presenter.look_again()
+            assert len(rig.views) == painted
+    assert most <= 250
+    assert (len(made), len(rig.view().preview.rows)) == (2000, 2000)
+    assert len(rig.views) == painted + 1
+    rig.presenter.look_again()
+    await rig.turn()
+    assert len(made) == 2000
+    assert len(rig.views) == painted + 2
+
+
+@pytest.mark.anyio
+async def test_a_press_that_moves_on_is_painted_with_the_rows_that_are_being_made(
+    made: list[Position],
+) -> None:
+    rig = Rig(FakeGateway(open=many(2000)))
+    rig.connect()
+    press = Press("p1", OneAccount("Sim101"), 990.0, NOON)
+    press.phase = Phase.ENDED
+    press.outcome = Outcome(Verdict.STILL_OPEN, NOON, scope=press.scope)
+    rig.presenter.book.open(press)
+    await rig.watch.positions(Source.POSITIONS)
+    await asyncio.sleep(0)
+    painted = len(rig.views)
+    rig.presenter.on_press_changed(press)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert rig.alerts == [press]
+    assert 0 < len(made) < 2000
+    assert len(rig.views) == painted
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert [banner.press_id for banner in rig.view().banners] == ["p1"]
+
+
+@pytest.mark.anyio
+async def test_a_storm_of_reads_puts_no_paint_off_for_longer_than_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig(FakeGateway(open=many(2000)))
+    rig.connect()
+    await rig.watch.positions(Source.POSITIONS)
+    began = rig.clock.monotonic()
+    turns = 0
+    monkeypatch.setattr(LoopClock, "monotonic", lambda _: began + turns * 0.05)
+    painted = len(rig.views)
+    while len(rig.views) == painted:
+        turns += 1
+        rig.presenter.on_read()
+        await asyncio.sleep(0)
+        assert turns < 10
+    assert len(rig.view().preview.rows) == 2000
+    assert turns > 3
+
+
+@pytest.mark.anyio
+async def test_a_row_that_cannot_be_made_does_not_end_the_looking(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig(FakeGateway(open=many(2000)))
+    rig.connect()
+    await rig.watch.positions(Source.POSITIONS)
+    make = describe.position_row
+    monkeypatch.setattr(describe, "position_row", lambda *_: 1 / 0)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    await rig.turn()
+    monkeypatch.setattr(describe, "position_row", make)
+    painted = len(rig.views)
+    rig.presenter.look_again()
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert len(rig.views) == painted + 1
+
+
+def test_thousands_of_rows_of_the_same_scope_follow_in_turns_and_of_another_scope_at_once(
+    qtbot: Any,
 ) -> None:
     window = MainWindow()
+    qtbot.addWidget(window)
     table = window.findChild(PreviewTable)
     assert table is not None
+    shown = table.line_model
     rows = gallery.many_rows(300)
     view = gallery.states_by_name()["positions"]
+    orders = len(view.preview.orders)
     window.show_panel(view)
+    few = len(shown.lines)
     crowded = replace(view, preview=replace(view.preview, rows=rows))
+    seen: list[int] = []
+    for signal in (shown.modelReset, shown.rowsInserted):
+        signal.connect(lambda *_: seen.append(len(shown.lines)))
     window.show_panel(crowded)
-    assert len(table.line_model.lines) != 300 + len(view.preview.orders)
-    qapp.processEvents()
-    assert len(table.line_model.lines) == 300 + len(view.preview.orders)
+    assert len(shown.lines) == few
+    # The same rows again begin nothing anew, other ones do.
+    for second in range(100):
+        if len(shown.lines) != few:
+            break
+        summary = f"read {second} s ago"
+        window.show_panel(replace(crowded, preview=replace(crowded.preview, summary=summary)))
+        qtbot.wait(1)
+    assert len(shown.lines) == 300 + orders
+    assert seen == [300 + orders]
+    window.show_panel(replace(crowded, preview=replace(crowded.preview, rows=rows[:220])))
+    window.show_panel(replace(crowded, preview=replace(crowded.preview, rows=rows[:280])))
+    qtbot.waitUntil(lambda: len(shown.lines) == 280 + orders)
+    qtbot.wait(30)
+    assert len(shown.lines) == 280 + orders
     elsewhere = replace(
         crowded,
         flatten=replace(view.flatten, scope=EveryAccount("NQ 12-25")),
         preview=replace(view.preview, rows=rows[:250]),
     )
+    window.show_panel(replace(crowded, preview=replace(crowded.preview, rows=rows[:260])))
     window.show_panel(elsewhere)
-    assert len(table.line_model.lines) == 250 + len(view.preview.orders)
-    window.deleteLater()
+    assert len(shown.lines) == 250 + orders
+    qtbot.wait(30)
+    assert len(shown.lines) == 250 + orders

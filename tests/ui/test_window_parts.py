@@ -359,6 +359,35 @@ def test_enter_chooses_the_row_with_the_focus(desk: Desk) -> None:
     assert desk.heard == [("row_chosen", ("Apex-02", "MES 12-25"))]
 
 
+def test_the_row_beside_one_that_went_is_not_chosen_in_its_place(desk: Desk) -> None:
+    show_rows(desk, 0, 1, 2)
+    preview = table(desk, "scopePreview")
+    for gone in (2, 1):
+        preview.selectRow(gone)
+        show_rows(desk, *range(gone))
+        desk.clock.now += 1
+        assert preview.selectionModel().selectedRows() == []
+        QTest.keyClick(preview, Qt.Key.Key_Return)
+    assert desk.heard == []
+
+
+def test_rows_that_come_and_go_beneath_others_leave_those_as_they_are(desk: Desk) -> None:
+    show_rows(desk, 0, 1, 2)
+    preview = table(desk, "scopePreview")
+    resets: list[None] = []
+    preview.model().modelReset.connect(lambda: resets.append(None))
+    preview.selectRow(1)
+    for places in ((0, 1, 3, 4, 5), (0, 1), (0, 1, 6), (0, 1, 2, 6)):
+        show_rows(desk, *places)
+        model = preview.model()
+        shown = [model.data(model.index(row, 0)) for row in range(model.rowCount())]
+        assert shown == [f"Apex-{place:02}" for place in places]
+        assert [index.row() for index in preview.selectionModel().selectedRows()] == [1]
+    assert resets == []
+    show_rows(desk, 6, 0)
+    assert resets == [None]
+
+
 def test_the_offer_to_widen_is_one_click(desk: Desk) -> None:
     desk.window.show_panel(dict(gallery.states())["leaves"])
     QTest.mouseClick(push(desk, "leavesButton"), LEFT)
