@@ -17,7 +17,7 @@ from crosstrade_panel.domain.outcome import Verdict
 from crosstrade_panel.runtime import in_thread
 from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.journal_file import JournalFileError
-from crosstrade_panel.storage.journal_view import ListedPress, Sorting, SortKey, Wanted
+from crosstrade_panel.storage.journal_list import ListedPress, Sorting, SortKey, Wanted
 from crosstrade_panel.trading.ports import Entry, EntryKind, Fact
 from crosstrade_panel.ui.describe import tone_of
 from crosstrade_panel.ui.masks import Masks

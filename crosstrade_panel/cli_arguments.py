@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from crosstrade_panel import cli_usage
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, Side
@@ -16,6 +16,9 @@ from crosstrade_panel.domain.ticket import (
     read_price,
     read_quantity,
 )
+
+if TYPE_CHECKING:
+    from crosstrade_panel.cli_errands import Errand
 
 _MOST_PORT = 65535
 _NEGATIVE = re.compile(r"-[\d.,]")
@@ -48,51 +51,7 @@ class ReverseCommand:
     json: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StatusCommand:
-    """Read once, and say what is open."""
-
-    where: Where
-    json: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatorCommand:
-    """Run the practice exchange alone."""
-
-    port: int
-    seed: int
-    drill: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DiagnoseCommand:
-    """Say what the program finds around itself."""
-
-    where: Where
-
-
-@dataclass(frozen=True, slots=True)
-class VersionCommand:
-    """Say which version this is."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShortcutCommand:
-    """Put the window into the system's menu, or take it out again."""
-
-    wanted: bool
-
-
-Command: TypeAlias = (
-    FlattenCommand
-    | ReverseCommand
-    | StatusCommand
-    | SimulatorCommand
-    | ShortcutCommand
-    | DiagnoseCommand
-    | VersionCommand
-)
+Command: TypeAlias = "FlattenCommand | ReverseCommand | Errand"
 
 
 class _Once(argparse.Action):
@@ -117,34 +76,60 @@ def parse(arguments: Sequence[str]) -> Command:
     Raises:
         SystemExit: with 2 after a usage error was printed to stderr, with 0 after the help was printed.
     """
-    parser, verbs = _parsers()
-    chosen = parser.parse_args(_with_negatives_attached(arguments))
+    words = _with_negatives_attached(arguments)
+    parser, verbs = _parsers(words)
+    chosen = parser.parse_args(words)
+    if chosen.verb in {"flatten", "reverse"}:
+        if _has_options_before(chosen):
+            parser.error(cli_usage.OPTIONS_GO_BEHIND)
+        return _press(verbs[chosen.verb], chosen)
+    return _errand(parser, verbs, chosen)
+
+
+def _has_options_before(chosen: argparse.Namespace) -> bool:
+    """Whether options stand before the verb: `--practice flatten` must not be a live flatten."""
+    return bool(chosen.version or chosen.diagnose or chosen.top_practice or chosen.top_base_url is not None)
+
+
+def _press(verb: argparse.ArgumentParser, chosen: argparse.Namespace) -> FlattenCommand | ReverseCommand:
+    where = _where(verb, practice=chosen.practice, base_url=chosen.base_url)
+    try:
+        if chosen.verb == "flatten":
+            return FlattenCommand(_scope(chosen), where, chosen.json)
+        return ReverseCommand(_ticket(chosen), chosen.quantity is not None, where, chosen.json)
+    except ScopeError as error:
+        verb.error(str(error))
+
+
+def _errand(
+    parser: argparse.ArgumentParser,
+    verbs: dict[str, argparse.ArgumentParser],
+    chosen: argparse.Namespace,
+) -> "Errand":
+    from crosstrade_panel.cli_errands import (  # noqa: PLC0415 - a press would wait for them
+        DiagnoseCommand,
+        ShortcutCommand,
+        SimulatorCommand,
+        StatusCommand,
+        VersionCommand,
+    )
+
     if chosen.verb is None:
         if chosen.version:
             return VersionCommand()
         if chosen.diagnose:
             return DiagnoseCommand(_where(parser, practice=chosen.top_practice, base_url=chosen.top_base_url))
         parser.error(cli_usage.NO_VERB)
-    if chosen.version or chosen.diagnose or chosen.top_practice or chosen.top_base_url is not None:
-        # "--practice flatten" must not be a live flatten.
+    if _has_options_before(chosen):
         parser.error(cli_usage.OPTIONS_GO_BEHIND)
-    verb: argparse.ArgumentParser = verbs[chosen.verb]
-    if chosen.verb == "simulator":
-        return SimulatorCommand(chosen.port, chosen.seed, chosen.drill)
-    if chosen.verb.endswith("-shortcut"):
-        return ShortcutCommand(wanted=chosen.verb == "install-shortcut")
-    where = _where(verb, practice=chosen.practice, base_url=chosen.base_url)
-    try:
-        match chosen.verb:
-            case "flatten":
-                return FlattenCommand(_scope(chosen), where, chosen.json)
-            case "reverse":
-                has_quantity = chosen.quantity is not None
-                return ReverseCommand(_ticket(chosen), has_quantity, where, chosen.json)
-            case _:
-                return StatusCommand(where, chosen.json)
-    except ScopeError as error:
-        verb.error(str(error))
+    match chosen.verb:
+        case "simulator":
+            return SimulatorCommand(chosen.port, chosen.seed, chosen.drill)
+        case "status":
+            where = _where(verbs["status"], practice=chosen.practice, base_url=chosen.base_url)
+            return StatusCommand(where, chosen.json)
+        case _:
+            return ShortcutCommand(wanted=chosen.verb == "install-shortcut")
 
 
 def _scope(chosen: argparse.Namespace) -> Scope:
@@ -190,7 +175,8 @@ def _with_negatives_attached(arguments: Sequence[str]) -> list[str]:
     return attached
 
 
-def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _parsers(words: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of everything, and those of the verbs: options only of verbs that are among the words."""
     # Options only in full: "--every" must not mean "--everything".
     parser = argparse.ArgumentParser("crosstrade-panel", description=cli_usage.ABOUT, allow_abbrev=False)
     parser.add_argument("--version", action="store_true", help=cli_usage.HELP_VERSION)
@@ -204,11 +190,15 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
         name: group.add_parser(name, help=about, description=about, allow_abbrev=False)
         for name, about in cli_usage.VERBS.items()
     }
-    _add_flatten(verbs["flatten"])
-    _add_reverse(verbs["reverse"])
-    for name in ("flatten", "reverse", "status"):
-        _add_where(verbs[name])
-    _add_simulator(verbs["simulator"])
+    options = {
+        "flatten": (_add_flatten, _add_where),
+        "reverse": (_add_reverse, _add_where),
+        "status": (_add_where,),
+        "simulator": (_add_simulator,),
+    }
+    for name in options.keys() & set(words):
+        for add in options[name]:
+            add(verbs[name])
     return parser, verbs
 
 

@@ -17,7 +17,6 @@ from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.elsewhere import presses_of
 from crosstrade_panel.late import late
 from crosstrade_panel.storage.journal_view import PressRecord
-from crosstrade_panel.storage.nudge import nudge
 from crosstrade_panel.system_clock import SystemClock
 from crosstrade_panel.trading.desk import Desk, fates_of
 from crosstrade_panel.trading.flatten import Flatten
@@ -246,6 +245,8 @@ class Attempt:
     def _nudge(self, wait_s: float = _NUDGE_S) -> None:
         """Have a running panel look at the press, once one may have left. Nothing depends on it."""
         if self._data is not None and self.press is not None and self.press.may_have_left:
+            from crosstrade_panel.storage.nudge import nudge  # noqa: PLC0415 - behind the sending
+
             nudge(self._data, self.press.id, wait_s=wait_s)
 
     def _on_silence(self) -> None:

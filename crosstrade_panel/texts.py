@@ -3,9 +3,11 @@
 Pure functions over domain values. Nothing here claims more than its arguments do.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
@@ -172,12 +174,16 @@ def position_text(row: Position) -> str:
 
 def order_text(order: Order) -> str:
     """`Buy 2 MES 12-25 Stop Market (Working)`."""
+    return f"{_order_itself(order)} ({order.state or 'state unreadable'})"
+
+
+def _order_itself(order: Order) -> str:
+    """`Buy 2 MES 12-25 Stop Market`."""
     parts = [
         order.action,
         None if order.quantity is None else str(order.quantity),
         order.instrument or "unreadable instrument",
         order.order_type,
-        f"({order.state or 'state unreadable'})",
     ]
     return " ".join(part for part in parts if part)
 
@@ -445,7 +451,8 @@ def _cancel_lines(outcome: Outcome) -> list[str]:
         head = f"{fate.account}: " if len(outcome.fates) > 1 else ""
         why = "" if fate.reason is None else f" — {cause_words(fate.reason.cause)}"
         lines.extend(f"{head}{order_text(order)}: still works" for order in fate.working_orders)
-        lines.extend(f"{head}{order_text(order)}: works no more" for order in fate.ended_orders)
+        # Without the state, which was read before.
+        lines.extend(f"{head}{_order_itself(order)}: works no more" for order in fate.ended_orders)
         if why and len(outcome.fates) > 1:
             lines.append(f"{head}{verdict_word(fate.verdict)}{why}")
     return lines
@@ -590,6 +597,27 @@ def order_what(order: Order) -> str:
     return " ".join(part for part in parts if part) or "order"
 
 
+_BRIEF_WORDS = tuple(
+    (re.compile(pattern, re.IGNORECASE), brief)
+    for pattern, brief in (
+        (r"^buy ?to ?cover\b", "Buy"),
+        (r"^sell ?short\b", "Sell"),
+        (r"\bstop ?limit$", "STP LMT"),
+        (r"\bstop( ?market)?$", "STP"),
+        (r"\blimit$", "LMT"),
+        (r"\bmarket$", "MKT"),
+    )
+)
+
+
+@lru_cache(maxsize=512)
+def order_brief(what: str) -> str:
+    """`Sell 2 STP` for `Sell 2 Stop Market`: what a chart trader calls it; other words stay as they are."""
+    for pattern, brief in _BRIEF_WORDS:
+        what = pattern.sub(brief, what)
+    return what
+
+
 def order_price(order: Order) -> str:
     """At which prices it rests: `5760.25`, `5760.25 / 5761.00` for stop and limit."""
     prices = [price(each) for each in (order.stop_price, order.limit_price) if each]
@@ -621,6 +649,7 @@ def reverse_text(ticket: ReverseTicket, held: int) -> str:
 
 REVERSE_NEEDS_ONE = "choose one account and one instrument"
 REVERSE_NEEDS_POSITION = "nothing open to reverse"
+REVERSE_NOT_TOLD = "the last read does not tell what is open"
 REVERSE_TWO_POSITIONS = "two positions in scope — choose one"
 REVERSE_NEEDS_READ = "needs a read of the positions first"
 REVERSE_OTHER_SIDE = "the position is on the other side"
@@ -658,6 +687,7 @@ PREVIEW_UNREAD = "In scope — not read yet"
 PREVIEW_NOT_TOLD = "In scope — the last read does not tell all"
 PREVIEW_HINT_UNREAD = "Positions show here after the first read"
 PREVIEW_HINT_NONE = "No open positions"
+PREVIEW_HINT_WAS_NONE = "No open positions in the last read"
 PREVIEW_HINT_NOT_TOLD = "What is open here cannot be told"
 
 

@@ -1010,8 +1010,8 @@ MUTANTS = (
     ),
     Mutant(
         "status fails where no clean read was had",
-        "cli.py",
-        "return FAILED_READ if status.read_s is None else 0",
+        "cli_status.py",
+        "return FAILED_READ if found.read_s is None else 0",
         "return 0",
         _CLI_STATUS,
     ),

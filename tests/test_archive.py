@@ -14,7 +14,7 @@ from crosstrade_panel import archive, texts
 from crosstrade_panel.archive import PAGE, Archive, wanted_of
 from crosstrade_panel.domain.outcome import Cause, Verdict
 from crosstrade_panel.storage.journal import SqliteJournal
-from crosstrade_panel.storage.journal_view import Wanted
+from crosstrade_panel.storage.journal_list import Wanted
 from crosstrade_panel.storage.journal_writer import Pace
 from crosstrade_panel.trading.ports import Entry, EntryKind, Fact
 from crosstrade_panel.ui.masks import Masks

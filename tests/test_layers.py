@@ -19,7 +19,7 @@ SHARED = frozenset({"elsewhere", "server_choice", "system_clock", "wakefulness"}
 # The command line, cut along its steps: arguments → session → press → output.
 CLI_PARTS = frozenset(
     {"cli_arguments", "cli_texts", "cli_output", "cli_press", "cli_session", "cli_diagnosis", "cli_shortcut"}
-    | {"cli_usage", "late"}
+    | {"cli_errands", "cli_status", "cli_usage", "late"}
 )
 ARROWS: dict[str, frozenset[str]] = {
     "": frozenset(),
@@ -38,10 +38,12 @@ ARROWS: dict[str, frozenset[str]] = {
     "desktop": frozenset({"trading.ports", "domain"}),
     "simulator": frozenset(),
     "cli": COMMAND_LINE | SHARED | CLI_PARTS,
-    "cli_arguments": frozenset({"cli_usage", "texts", "domain"}),
+    "cli_arguments": frozenset({"cli_usage", "cli_errands", "texts", "domain"}),
+    "cli_errands": frozenset({"cli_arguments"}),
     "cli_usage": frozenset(),
     "late": frozenset(),
-    "cli_press": (COMMAND_LINE | SHARED | CLI_PARTS) - {"simulator", "cli_diagnosis"},
+    "cli_press": (COMMAND_LINE | SHARED | CLI_PARTS) - {"simulator", "cli_diagnosis", "cli_status"},
+    "cli_status": (COMMAND_LINE | SHARED | CLI_PARTS) - {"simulator", "cli_press"},
     "cli_session": COMMAND_LINE | SHARED | {"cli_arguments", "cli_texts", "late"},
     "cli_output": frozenset({"texts", "cli_texts", "crosstrade", "domain"}),
     "cli_diagnosis": frozenset(

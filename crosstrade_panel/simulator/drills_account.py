@@ -124,7 +124,7 @@ ACCOUNT: tuple[Drill, ...] = (
     Drill(
         "account-disconnected",
         "account",
-        "Account loses its broker",
+        "Broker disconnects",
         "The account loses its broker: nothing fills, and it is shown empty and disconnected.",
         lambda clock, scale: Disconnected(clock, SPELL_S * scale),
         applies=FOR_A_WHILE,
@@ -145,7 +145,7 @@ ACCOUNT: tuple[Drill, ...] = (
         "add-on-offline",
         "account",
         "Add-on offline",
-        "The add-on is away: presses do nothing, and every list is empty and says success.",
+        "The add-on is away: presses do nothing, and every list is empty as if all were well.",
         lambda clock, scale: Offline(clock, SPELL_S * scale),
         applies=FOR_A_WHILE,
         presses=CLOSING,
@@ -163,7 +163,7 @@ ACCOUNT: tuple[Drill, ...] = (
     Drill(
         "token-revoked",
         "account",
-        "Token revoked at the press",
+        "Token revoked at press",
         "The press is refused because the token is no longer accepted, and so is everything after it.",
         lambda _, __: TokenRevoked(acts=False),
         applies="from the first press on, until disarmed",
@@ -172,7 +172,7 @@ ACCOUNT: tuple[Drill, ...] = (
     Drill(
         "token-revoked-after",
         "account",
-        "Token revoked after the press",
+        "Token revoked after",
         "The press acts and is answered, and then the token is no longer accepted.",
         lambda _, __: TokenRevoked(acts=True),
         applies="from the answer to the first press on, until disarmed",

@@ -21,7 +21,12 @@ _LIMIT = b'{"error": "Rate limit exceeded"}'
 _HTML = b"<!doctype html><html><body><h1>Just a moment...</h1></body></html>"
 _HTML_TYPE = ("content-type", "text/html; charset=utf-8")
 _DEAD = "NinjaTrader is not running or the add-on is not connected"
-_5XX = {500: "Internal server error", 502: "Bad gateway", 503: "Service unavailable", 504: "Gateway timeout"}
+_5XX = (
+    (500, "Internal server error", "Failed", "it failed"),
+    (502, "Bad gateway", "Relay down", "a part of it is down"),
+    (503, "Service unavailable", "Down", "it is not available"),
+    (504, "Gateway timeout", "Too slow", "a part of it was too slow"),
+)
 
 
 def _answer(make: answers.Making, *, acts: bool) -> Make:
@@ -58,48 +63,48 @@ ANSWERS: tuple[Drill, ...] = (
     Drill(
         "timeout-408",
         "answers",
-        "408, nothing done",
-        "CrossTrade says that NinjaTrader is not connected, and nothing was done.",
+        "NT8 away, not done",
+        "CrossTrade says that NinjaTrader is not connected, and nothing was done (code 408).",
         _answer(answers.error(408, _DEAD), acts=False),
         over_stream=AS_DATA,
     ),
     Drill(
         "timeout-408-acted",
         "answers",
-        "408, but it acted",
-        "CrossTrade says that NinjaTrader is not connected, although the press acted.",
+        "NT8 away, but acted",
+        "CrossTrade says that NinjaTrader is not connected, although the press acted (code 408).",
         _answer(answers.error(408, _DEAD), acts=True),
         over_stream=AS_DATA,
     ),
     Drill(
         "limit-header",
         "answers",
-        "429 with Retry-After",
-        "The request budget is spent, and the answer's header says when to try again.",
+        "Budget: told when",
+        "The request budget is spent: the press is turned away and told when to try again (code 429).",
         _retrying(_LIMIT, in_header=True),
         over_stream="an error without a time",
     ),
     Drill(
         "limit-body",
         "answers",
-        "429 with retryAfter",
-        "The request budget is spent, and the answer's body says when to try again.",
+        "Budget: told within",
+        "The request budget is spent, and when to try again stands within the answer (code 429).",
         _retrying(_LIMIT, in_body=True),
         over_stream=AS_DATA,
     ),
     Drill(
         "limit-bare",
         "answers",
-        "429 without a time",
-        "The request budget is spent, and nobody says when to try again.",
+        "Budget: not told",
+        "The request budget is spent: the press is turned away and told no time (code 429).",
         _retrying(_LIMIT),
         over_stream=AS_DATA,
     ),
     Drill(
         "limit-html",
         "answers",
-        "429 from the edge",
-        "Something in front of CrossTrade turns the press away with a web page.",
+        "Turned away in front",
+        "Something in front of CrossTrade turns the press away with a web page (code 429).",
         _answer(answers.said(429, _HTML, _HTML_TYPE), acts=False),
         over_stream=NO_JSON,
     ),
@@ -107,20 +112,20 @@ ANSWERS: tuple[Drill, ...] = (
         Drill(
             f"error-{status}{'-acted' if acts else ''}",
             "answers",
-            f"{status}, {'but it acted' if acts else 'nothing done'}",
-            f"The server answers {status} {words.lower()}, "
-            + ("although the press acted." if acts else "and the press did nothing."),
+            f"{title}, {'but acted' if acts else 'not done'}",
+            f"CrossTrade says that {what}, "
+            f"{'although the press acted' if acts else 'and nothing was done'} (code {status}).",
             _answer(answers.error(status, words), acts=acts),
             over_stream=AS_DATA,
         )
-        for status, words in _5XX.items()
+        for status, words, title, what in _5XX
         for acts in (False, True)
     ),
     Drill(
         "redirect",
         "answers",
-        "Redirect",
-        "The answer sends the press on to another host, and nothing was done.",
+        "Pointed elsewhere",
+        "The answer sends the press on to another server, and nothing was done.",
         _answer(
             answers.said(
                 307, _HTML, _HTML_TYPE, ("location", "http://elsewhere.invalid/v1/api/positions/flatten")
@@ -132,8 +137,8 @@ ANSWERS: tuple[Drill, ...] = (
     Drill(
         "html",
         "answers",
-        "Web page instead of an answer",
-        "The press acts, and a web page comes back.",
+        "Web page as answer",
+        "The press acts, and a web page comes back instead of an answer.",
         _answer(answers.said(200, _HTML, _HTML_TYPE), acts=True),
         over_stream=NO_JSON,
     ),
@@ -148,15 +153,15 @@ ANSWERS: tuple[Drill, ...] = (
     Drill(
         "malformed",
         "answers",
-        "Malformed JSON",
-        "The press acts, and the answer ends in the middle of its JSON.",
+        "Answer breaks off",
+        "The press acts, and the answer stops in the middle of what it says.",
         _answer(answers.malformed, acts=True),
         over_stream=NO_JSON,
     ),
     Drill(
         "truncated",
         "answers",
-        "Truncated answer",
+        "Answer cut off",
         "The press acts, and the connection ends halfway through the answer.",
         _answer(answers.truncated, acts=True),
         over_stream="half a frame, then the end of the connection",
@@ -164,7 +169,7 @@ ANSWERS: tuple[Drill, ...] = (
     Drill(
         "deep",
         "answers",
-        "Deep answer",
+        "Tangled answer",
         f"The press acts, and the answer is {answers.DEPTH:,} lists within each other.",
         _answer(answers.deep, acts=True),
         over_stream=AS_DATA,
@@ -180,7 +185,7 @@ ANSWERS: tuple[Drill, ...] = (
     Drill(
         "gzip-bomb",
         "answers",
-        "Packed bomb",
+        "Swelling answer",
         "The press acts, and the answer is a megabyte that unpacks to a gigabyte.",
         _answer(answers.gzip_bomb, acts=True),
         over_stream="a compressed frame that nobody agreed on",
@@ -188,56 +193,56 @@ ANSWERS: tuple[Drill, ...] = (
     Drill(
         "endless-headers",
         "answers",
-        "Endless headers",
-        "The press acts, and the answer's header comes a byte a second and never ends.",
+        "Answer never begins",
+        "The press acts, and what goes before its answer comes a letter a second and never ends.",
         lambda _, scale: answers.OneAnswer(answers.endless_headers(BYTE_S * scale), acts=True),
         over_stream="a frame of 64 KB, a byte a second",
     ),
     Drill(
         "endless-body",
         "answers",
-        "Endless body",
-        "The press acts, and the answer comes a byte a second and never ends.",
+        "Answer never ends",
+        "The press acts, and the answer comes a letter a second and never ends.",
         lambda _, scale: answers.OneAnswer(answers.endless_body(BYTE_S * scale), acts=True),
         over_stream="a message in pieces, a byte a second, without a last one",
     ),
     Drill(
         "invalid-utf8",
         "answers",
-        "Invalid UTF-8",
-        "The press acts, and the answer has bytes in it that are no text.",
+        "Unreadable answer",
+        "The press acts, and the answer has letters in it that nobody can read.",
         _answer(answers.not_utf8, acts=True),
         over_stream="a text frame with such bytes",
     ),
     Drill(
         "success-false",
         "answers",
-        "success: false, nothing done",
-        "The answer says that it did not succeed, and nothing was done.",
+        "Says no, not done",
+        "The answer says that the press did not succeed, and nothing was done.",
         _answer(answers.said(200, b'{"success": false, "error": "Order rejected"}'), acts=False),
         over_stream=AS_DATA,
     ),
     Drill(
         "success-false-acted",
         "answers",
-        "success: false, half done",
-        "The answer says that it did not succeed, and lists what it closed all the same.",
+        "Says no, closed it",
+        "The answer says that the press did not succeed, and lists what it closed all the same.",
         _answer(answers.but(success=False, error="Some orders could not be cancelled"), acts=True),
         over_stream=AS_DATA,
     ),
     Drill(
         "no-fields",
         "answers",
-        "200 with no fields",
-        "The press acts, and the answer is 200 and says nothing.",
+        "Answer says nothing",
+        "The press acts, and the answer says neither yes nor no.",
         _answer(answers.said(200, b"{}"), acts=True),
         over_stream=AS_DATA,
     ),
     Drill(
         "warning",
         "answers",
-        "Success with a warning",
-        "The press acts, and the answer is a success with a warning.",
+        "Done, with a warning",
+        "The press acts, and the answer says so with a warning.",
         _answer(answers.but(warning="Some orders took longer than usual"), acts=True),
         over_stream=AS_DATA,
     ),

@@ -255,7 +255,7 @@ MARKET: tuple[Drill, ...] = (
     Drill(
         "surviving-order",
         "market",
-        "A resting order survives",
+        "Resting order survives",
         "The positions are closed, and an entry order goes on working on each of their instruments.",
         lambda _, __: SurvivingOrders(),
         applies="every flatten and reverse, one order for each account and instrument",
@@ -265,7 +265,7 @@ MARKET: tuple[Drill, ...] = (
     Drill(
         "refill",
         "market",
-        "An entry stop refills",
+        "An entry stop reopens",
         "Three seconds after everything is flat, a forgotten entry stop opens the position again.",
         lambda _, scale: SurvivingOrders(3.0 * scale),
         applies="every flatten and reverse, once for each account and instrument",
@@ -308,7 +308,7 @@ MARKET: tuple[Drill, ...] = (
     Drill(
         "reverse-wait-over",
         "market",
-        "Reverse: the wait runs out",
+        "Reverse: wait runs out",
         "The close of the reverse does not fill in its five seconds, and the entry is placed all the same.",
         lambda _, scale: WaitRunsOut(9.0 * scale),
         applies="the first reverse after it is armed",

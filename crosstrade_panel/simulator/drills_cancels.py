@@ -85,8 +85,8 @@ CANCELS: tuple[Drill, ...] = (
     Drill(
         "cancel-too-late",
         "market",
-        "Cancel of a finished order",
-        "The cancel is told that the order is already terminal, while lists still show it as Unknown.",
+        "Cancel comes too late",
+        "The cancel is told that the order has ended already, while lists still show it as Unknown.",
         lambda _, __: CancelTooLate(),
         applies="the first cancel after it is armed, and the lists of orders from then on",
         needs="a working order",

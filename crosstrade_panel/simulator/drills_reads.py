@@ -222,7 +222,7 @@ READS: tuple[Drill, ...] = (
     Drill(
         "bad-row",
         "reads",
-        "One bad row",
+        "One unreadable row",
         "One row of an account cannot be read.",
         lambda clock, _: BadRow(clock),
         applies=FROM_PRESS,
@@ -231,8 +231,8 @@ READS: tuple[Drill, ...] = (
     Drill(
         "repeated-epoch",
         "reads",
-        "Repeated snapshot",
-        "Every snapshot after the press is the same one, stamp and all.",
+        "Frozen snapshot",
+        "Every snapshot of the accounts after the press is the same one, time stamp and all.",
         lambda clock, _: RepeatedEpoch(clock),
         applies=FROM_PRESS,
         over_stream="the stream has no snapshot; a press over it begins the drill",
@@ -250,8 +250,8 @@ READS: tuple[Drill, ...] = (
     Drill(
         "other-case",
         "reads",
-        "Account in another case",
-        "Positions, orders and answers spell the account in another case than the list of accounts.",
+        "Other capital letters",
+        "Positions, orders and answers write the account in other capital letters than the account list.",
         lambda _, __: OtherCase(),
         applies=ALWAYS,
         presses=(),

@@ -102,7 +102,7 @@ STREAM: tuple[Drill, ...] = (
     Drill(
         "stream-taken-at-press",
         "stream",
-        "Stream taken over at the press",
+        "Stream taken at press",
         "The press acts, and another tool takes the stream over before it is answered.",
         lambda _, __: StreamClosed(TAKEN_OVER, acts=True),
         over_stream="the answer never comes; a press over REST is answered",
@@ -111,7 +111,7 @@ STREAM: tuple[Drill, ...] = (
     Drill(
         "stream-taken-later",
         "stream",
-        "Stream taken over later",
+        "Stream taken later",
         "A second after the press, another tool takes the stream over.",
         lambda _, scale: TakenOverLater(scale),
         needs="an open stream",
@@ -119,7 +119,7 @@ STREAM: tuple[Drill, ...] = (
     Drill(
         "stream-closed-1008",
         "stream",
-        "Stream closed for misuse",
+        "Stream closed on press",
         "The server closes the stream for misuse when the press comes.",
         lambda _, __: StreamClosed(POLICY, acts=False),
         over_stream="the press does nothing and is never answered; a press over REST acts and is answered",

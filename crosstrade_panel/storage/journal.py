@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from crosstrade_panel.storage import journal_view
 from crosstrade_panel.storage.journal_file import (
@@ -20,11 +20,14 @@ from crosstrade_panel.storage.journal_file import (
     open_for_reading,
     reading_error,
 )
-from crosstrade_panel.storage.journal_view import ListedPress, Offered, PressRecord, Wanted
+from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.journal_writer import JournalWriter, Pace
 from crosstrade_panel.storage.owner import this_process
 from crosstrade_panel.system_clock import system_seconds
 from crosstrade_panel.trading.ports import Entry, EntryKind
+
+if TYPE_CHECKING:
+    from crosstrade_panel.storage.journal_list import ListedPress, Offered, Wanted
 
 T = TypeVar("T")
 
@@ -122,28 +125,34 @@ class SqliteJournal:
 
     def listed(
         self,
-        wanted: Wanted,
+        wanted: "Wanted",
         before: int | None = None,
         limit: int = 200,
         given_up: threading.Event | None = None,
     ) -> "Future[list[ListedPress]]":
         """A page of the list as it is sorted; `before` is the `seq` of the last line already shown."""
+        from crosstrade_panel.storage import journal_list  # noqa: PLC0415 - for the window only
+
         return self._ask(
-            lambda connection: journal_view.listed(connection, wanted, before, limit),
+            lambda connection: journal_list.listed(connection, wanted, before, limit),
             [],
             self._views,
             given_up,
         )
 
-    def how_many(self, wanted: Wanted, given_up: threading.Event | None = None) -> "Future[int]":
+    def how_many(self, wanted: "Wanted", given_up: threading.Event | None = None) -> "Future[int]":
         """How many presses are wanted."""
+        from crosstrade_panel.storage import journal_list  # noqa: PLC0415 - as above
+
         return self._ask(
-            lambda connection: journal_view.how_many(connection, wanted), 0, self._views, given_up
+            lambda connection: journal_list.how_many(connection, wanted), 0, self._views, given_up
         )
 
     def offered(self, given_up: threading.Event | None = None) -> "Future[Offered]":
         """What the list can be narrowed to."""
-        return self._ask(journal_view.offered, Offered(), self._views, given_up)
+        from crosstrade_panel.storage import journal_list  # noqa: PLC0415 - as above
+
+        return self._ask(journal_list.offered, journal_list.Offered(), self._views, given_up)
 
     def open_presses(self) -> "Future[list[PressRecord]]":
         """Presses with neither outcome nor acknowledgement whose process is gone: to be shown as UNKNOWN."""

@@ -47,15 +47,26 @@ class Redactor:
         with self._lock:
             self._spellings += [each for each in spellings if each not in self._spellings]
             self._tells |= _tells(value)
-            self._pattern = re.compile("|".join(self._spellings))
+            self._pattern = None
 
     def __call__(self, text: str) -> str:
         """The text without any secret."""
-        pattern = self._pattern
-        if pattern is not None and self._may_hold_one(text):
-            text = pattern.sub(HIDDEN, text)
+        if self._tells and self._may_hold_one(text):
+            text = self._any_spelling().sub(HIDDEN, text)
         # A press waits for this: most texts hold nothing to hide, and that is quickly seen.
         return _BEARER.sub(rf"\1{HIDDEN}", text) if "bearer" in text.lower() else text
+
+    def prepare(self) -> None:
+        """Do ahead, on any thread, what the first text that may hold a secret would wait for."""
+        if self._tells:
+            self._any_spelling()
+
+    def _any_spelling(self) -> re.Pattern[str]:
+        """Made when it is first needed: that takes some milliseconds, for which no start should wait."""
+        with self._lock:
+            if self._pattern is None:
+                self._pattern = re.compile("|".join(self._spellings))
+            return self._pattern
 
     def _may_hold_one(self, text: str) -> bool:
         """False where no spelling can be in it: without an escape it would have to stand there plainly."""

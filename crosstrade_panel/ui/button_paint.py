@@ -11,7 +11,7 @@ from PySide6.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPai
 from PySide6.QtWidgets import QWidget
 
 from crosstrade_panel.ui.fit import FittedText, draw, fit
-from crosstrade_panel.ui.theme import ButtonColours, Theme
+from crosstrade_panel.ui.theme import ButtonColours, Theme, contrast
 from crosstrade_panel.ui.view import Look
 
 
@@ -36,6 +36,8 @@ LINE_SIZES = (12, 11, 10, 9, 8)
 SMALL_PRINT = 11
 """Of a banner, in pixels."""
 _ANY_HEIGHT = 10_000.0
+_HATCH = 8.0
+"""From one line of the hatching to the next, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,20 @@ def paint_button(widget: QWidget, painting: Painting, theme: Theme) -> None:
         painter.drawRoundedRect(inner.adjusted(2, 2, -2, -2), radius - 4, radius - 4)
     _paint_texts(painter, widget, painting, colours)
     if painting.has_focus:
-        ring = {Weight.MAIN: theme.window, Weight.SECOND: theme.text, Weight.ACTION: colours.text}
-        _paint_focus(painter, outer, radius, ring[painting.weight])
+        _paint_focus(painter, outer, radius, ring_colour(painting, theme))
     painter.end()
+
+
+@lru_cache(maxsize=64)
+def _clearest(ground: str, *inks: str) -> str:
+    return max(inks, key=lambda ink: contrast(ink, ground))
+
+
+def ring_colour(painting: Painting, theme: Theme) -> str:
+    """The colour of the focus ring: the one that stands out from what it lies on, in every look."""
+    colours = colours_of(painting, theme)
+    ground = colours.rim if painting.weight is Weight.MAIN else colours.face
+    return _clearest(ground, theme.window, theme.text)
 
 
 def _fill(painter: QPainter, area: QRectF, radius: float, brush: QBrush) -> None:
@@ -183,8 +196,7 @@ def _paint_face(painter: QPainter, inner: QRectF, painting: Painting, colours: B
         shade.setColorAt(1, QColor(colours.face_low))
         painter.fillRect(inner, shade)
     if painting.look is Look.LOOKS_DEAD:
-        # Darker than the face, so that the text on it only gains contrast.
-        painter.fillRect(inner, QBrush(QColor(colours.pressed), Qt.BrushStyle.BDiagPattern))
+        _hatch(painter, inner, colours.pressed)
     if painting.share_held > 0:
         done = QRectF(inner.left(), inner.top(), inner.width() * painting.share_held, inner.height())
         painter.fillRect(done, QColor(colours.progress))
@@ -198,6 +210,18 @@ def _paint_face(painter: QPainter, inner: QRectF, painting: Painting, colours: B
         painter.setPen(QPen(QColor(0, 0, 0, 110), 4))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(inner)
+
+
+def _hatch(painter: QPainter, inner: QRectF, colour: str) -> None:
+    """Lines that are darker than the face, so that the text on it only gains contrast.
+
+    Qt's own pattern counts in pixels of the screen: at 200 % it is half as coarse, and hardly seen.
+    """
+    painter.setPen(QPen(QColor(colour), 1.2))
+    height = inner.height()
+    for step in range(ceil((inner.width() + height) / _HATCH)):
+        left = inner.left() + step * _HATCH
+        painter.drawLine(QPointF(left, inner.top()), QPointF(left - height, inner.bottom()))
 
 
 def _paint_texts(painter: QPainter, widget: QWidget, painting: Painting, colours: ButtonColours) -> None:

@@ -33,16 +33,22 @@ def sized(font: QFont, pixels: int) -> QFont:
 
 
 _BOUND = re.compile(
-    r" (?=·)|(?<=\d) (?=(?:ms|s|min|of \d+)\b)|(?<=[A-Z0-9]) (?=\d\d-\d\d\b)|(?<=Long|hort) (?=\d)"
+    r" (?=[·›])|(?<=\d) (?=(?:ms|s|min|of \d+)\b)|(?<=[A-Z0-9]) (?=\d\d-\d\d\b)|(?<=Long|hort) (?=\d)"
+    r"|(?<=Buy|ell|BUY|ELL) (?=\d)|(?<=\d) (?=[A-Z0-9]{1,4} \d\d-\d\d\b)"
+    r"|(?<=\bread) (?=\d)|(?<=\d s|min) (?=ago\b)|(?<=\bAll) (?=accounts\b)"
 )
-"""Spaces that no line ends at: before a dot that divides, between a number and its unit, within a contract's
-name and within `Short 2`. One character each: the places in the text stay what they are."""
+"""Spaces that no line ends at: before a sign that divides, between a number and its unit, within a contract's
+name, within `Short 2 MES 12-25`, `Sell 2 MES 12-25`, `read 0.4 s ago` and `All accounts`. One character each:
+the places in the text stay what they are."""
+_HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
+"""Within a word, as in `right-click`."""
 
 
 def break_lines(text: str, font: QFont, width: float) -> list[str]:
     """Break one paragraph at words, and inside a word that is too long by itself."""
     # Unicode allows a break between a minus sign and its currency sign; a digit in its place forbids it.
-    layout = QTextLayout(_BOUND.sub("\u00a0", text.replace("−", "0")), font)
+    bound = _HYPHEN.sub("\u2011", _BOUND.sub("\u00a0", text.replace("−", "0")))
+    layout = QTextLayout(bound, font)
     option = QTextOption()
     option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     layout.setTextOption(option)

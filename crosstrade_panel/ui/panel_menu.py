@@ -137,7 +137,7 @@ class PanelMenu(QMenu):
         places: dict[str, QMenu] = {"": self._drills}
         for drill in drills:
             if drill.group not in places:
-                menu = QMenu(_label(drill.group), self._drills)
+                menu = QMenu(_label(drill.group[:1].upper() + drill.group[1:]), self._drills)
                 menu.setToolTipsVisible(True)
                 self._drills.addMenu(menu)
                 self._groups.append(menu)

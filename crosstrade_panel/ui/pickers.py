@@ -13,7 +13,16 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFont,
+    QFontMetrics,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -47,6 +56,10 @@ class ChoiceModel(QAbstractListModel):
         super().__init__(parent)
         self._rows: tuple[Choice | Heading, ...] = ()
         self._dim = QColor(128, 128, 128)
+        # The list takes the slant of its box, which says something of the committed choice alone.
+        self._upright, self._slanted = QFont(), QFont()
+        self._upright.setStyle(QFont.Style.StyleNormal)
+        self._slanted.setStyle(QFont.Style.StyleItalic)
 
     def show_choices(self, choices: tuple[Choice, ...]) -> None:
         """Replace all rows; consecutive choices of one group get its heading above them."""
@@ -104,8 +117,12 @@ class ChoiceModel(QAbstractListModel):
             return None
         found = self._rows[index.row()]
         if isinstance(found, str):
+            if role == Qt.ItemDataRole.FontRole:
+                return self._upright
             return found if role == Qt.ItemDataRole.DisplayRole else self._dim_for(role, is_dim=True)
         match role:
+            case Qt.ItemDataRole.FontRole:
+                return self._slanted if found.greyed else self._upright
             case Qt.ItemDataRole.EditRole:
                 return found.label
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.ToolTipRole:

@@ -17,9 +17,6 @@ from crosstrade_panel.ui.fit import FitLabel, WrapLabel, plain_tip
 from crosstrade_panel.ui.theme import SYMBOLS, mark
 from crosstrade_panel.ui.view import StatusView, StreamView, Tone
 
-_WRAPPED_BUDGET = 42
-"""Width of the budget in two lines, in pixels."""
-
 
 class StatusNotes(QWidget):
     """Whatever is off, and where the stream stands.
@@ -75,7 +72,10 @@ class StatusNotes(QWidget):
 
 
 class StatusRow(QWidget):
-    """The link as wide as its words, the budget at the other end; where both are too long, both wrap."""
+    """The link as wide as its words, the budget at the other end; where there is no room for both, the link.
+
+    Its words are long when something is wrong: then nobody counts requests, and the link's tooltip does.
+    """
 
     SPACING = 4
     HEIGHT = 24
@@ -104,13 +104,12 @@ class StatusRow(QWidget):
     def share(self) -> None:
         """Share the row anew: after other words, or at another width."""
         taken = sum(max(each.sizeHint().width(), each.minimumWidth()) + self.SPACING for each in self._ends)
-        room = self.width() - taken - 2 * self.SPACING
+        room = self.width() - taken - self.SPACING
         link, budget = self._link.wished_width + 16, self._budget.wished_width
-        if link + budget > room:
-            budget = min(budget, _WRAPPED_BUDGET)
-            link = min(link, room - budget)
+        has_budget = 0 < budget <= room - link - self.SPACING
         self._budget.set_width(max(budget, 1))
-        self._pill.setFixedWidth(max(link, 20))
+        self._budget.setVisible(has_budget)
+        self._pill.setFixedWidth(max(min(link, room), 20))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -468,6 +468,8 @@ QFrame#firstRunCard, QFrame#ticketForm, QFrame#fallbackCard {{
 }}
 QMenu {{ background: {raised}; border: 1px solid {line}; }}
 QMenu::item {{ padding: 5px 18px 5px 22px; }}
+QMenu::indicator {{ width: 13px; height: 13px; margin-left: 6px; border-radius: 3px; }}
+QMenu::indicator:checked {{ background: {accent}; image: url("{check}"); }}
 QMenu::separator {{ height: 1px; background: {line}; margin: 3px 6px; }}
 QMenu::item:selected {{ background: {selected}; color: {selected_text}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; }}

@@ -1,19 +1,38 @@
 """The story of one press: every step with its times, and the chosen one in full."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from PySide6.QtCore import QModelIndex, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from crosstrade_panel.ui import captions
-from crosstrade_panel.ui.fit import WrapLabel
+from crosstrade_panel.ui.fit import WrapLabel, break_lines, sized
 from crosstrade_panel.ui.lines import Cell, Line, Lines
-from crosstrade_panel.ui.tables import LineTable
-from crosstrade_panel.ui.theme import SYMBOLS, Theme
+from crosstrade_panel.ui.tables import HEADER_HEIGHT, ROW_HEIGHT, LineTable
+from crosstrade_panel.ui.theme import DARK, SYMBOLS, Theme
 from crosstrade_panel.ui.view import TimelineRow, TimelineView, Tone
 
 _NOTHING = TimelineView("", "")
+_WHAT = 2
+_SIZE = 11
+_WIDE = 400
+"""Pixels; in a narrower table what happened has lines of its own."""
+_PAD = 3
+_MOST_LINES = 3
+_MOST_MEASURED = 300
+"""Steps; of more each row has one line for what happened, and none is measured before it is painted."""
+_LEAST_HEIGHT, _MOST_HEIGHT = 6 * ROW_HEIGHT, 12 * ROW_HEIGHT
 
 
 def timeline_lines(rows: Sequence[TimelineRow]) -> Lines:
@@ -29,17 +48,114 @@ def timeline_lines(rows: Sequence[TimelineRow]) -> Lines:
     return Lines(range(len(rows)), tuple(rows), make)
 
 
+@lru_cache(maxsize=512)
+def _broken(text: str, family: str, width: int) -> tuple[str, ...]:
+    return tuple(break_lines(text, sized(QFont(family), _SIZE), width))
+
+
+class StepDelegate(QStyledItemDelegate):
+    """Paints a step: on one line, or its times and beneath them what happened, in full."""
+
+    def __init__(self, table: "StepTable") -> None:
+        super().__init__(table)
+        self._table = table
+        self.theme = DARK
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        table, area = self._table, option.rect
+        if not table.is_tall:
+            super().paint(painter, option, index)
+            return
+        cells = table.line_model.lines[index.row()].cells
+        what = cells[_WHAT]
+        is_chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        chosen_ink = self.theme.selected_text if is_chosen else None
+        painter.save()
+        painter.setClipRect(area)
+        painter.setFont(table.print_font)
+        if is_chosen:
+            painter.fillRect(area, QColor(self.theme.selected))
+        painter.fillRect(area.left(), area.bottom(), area.width(), 1, QColor(self.theme.line))
+        if index.column() != _WHAT:
+            painter.setPen(QColor(chosen_ink or self.theme.dim))
+            times = QRect(area.left() + _PAD, area.top(), area.width() - _PAD, ROW_HEIGHT - _PAD)
+            painter.drawText(times, Qt.AlignmentFlag.AlignVCenter, cells[index.column()].text)
+        # Each cell paints its part of the words: it may be the only one painted anew.
+        ink = self.theme.text if what.tone is None else self.theme.tone_colour(what.tone)
+        painter.setPen(QColor(chosen_ink or ink))
+        line = QRect(_PAD, area.top() + ROW_HEIGHT - 2 * _PAD, table.room, table.print_metrics.height())
+        for words in table.lines_of(what.text):
+            shown = table.print_metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, table.room)
+            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, shown)
+            line.translate(0, line.height())
+        painter.restore()
+
+
 class StepTable(LineTable):
-    """The steps. Its last column takes the room; what is copied has the details too."""
+    """The steps. In a narrow window what happened has lines of its own; what is copied has details too."""
 
     def __init__(self) -> None:
-        super().__init__(captions.TIMELINE_HEADINGS, (62, 86, 120))
+        self.is_tall = False
+        """Whether what happened has lines of its own beneath the times."""
+        self.room = 0
+        super().__init__(captions.TIMELINE_HEADINGS, (74, 86, 120))
         self.setObjectName("timelineSteps")
         self.setAccessibleName(captions.TIMELINE)
+        self.verticalHeader().setMinimumSectionSize(ROW_HEIGHT)
+        self.print_font = sized(self.font(), _SIZE)
+        self.print_metrics = QFontMetrics(self.print_font)
+        self._delegate = StepDelegate(self)
+        self.setItemDelegate(self._delegate)
+
+    def show_steps(self, rows: Sequence[TimelineRow]) -> None:
+        """Show these steps."""
+        self.show_lines(timeline_lines(rows))
+        self._share_width()
+        self._share_height()
+
+    def lines_of(self, what: str) -> tuple[str, ...]:
+        """What happened on the lines that its row has for it; what goes beyond them is on the last one."""
+        most = _MOST_LINES if len(self.line_model.lines) <= _MOST_MEASURED else 1
+        if most == 1 or self.print_metrics.horizontalAdvance(what) <= self.room:
+            return (what,)
+        lines = _broken(what, self.print_font.family(), self.room)
+        return lines if len(lines) <= most else (*lines[: most - 1], " ".join(lines[most - 1 :]))
 
     def weights_for(self, width: int) -> tuple[int, ...]:
         first, second, last = self.weights
         return (first, second, max(last, width - first - second))
+
+    def show_theme(self, theme: Theme) -> None:
+        """Colour the cells for another theme."""
+        self._delegate.theme = theme
+        super().show_theme(theme)
+
+    def _share_width(self) -> None:
+        if self.font().family() != self.print_font.family():  # the stylesheet's, once it is shown
+            self.print_font = sized(self.font(), _SIZE)
+            self.print_metrics = QFontMetrics(self.print_font)
+        width = self.viewport().width()
+        self.is_tall, self.room = width < _WIDE, width - 2 * _PAD
+        self._share_rows()
+        super()._share_width()
+
+    def _share_rows(self) -> None:
+        """Every row gets the lines that it needs; of many steps every row gets one."""
+        header, steps = self.verticalHeader(), self.line_model.lines
+        line = self.print_metrics.height()
+        least = ROW_HEIGHT + line - _PAD if self.is_tall else ROW_HEIGHT
+        header.setDefaultSectionSize(least)
+        for row in range(len(steps)):
+            lines = len(self.lines_of(steps[row].cells[_WHAT].text)) if self.is_tall else 1
+            height = least + (lines - 1) * line
+            if header.sectionSize(row) != height:
+                header.resizeSection(row, height)
+
+    def _share_height(self) -> None:
+        rows = min(max(self.verticalHeader().length(), _LEAST_HEIGHT), _MOST_HEIGHT)
+        self.setFixedHeight(HEADER_HEIGHT + rows + 3)
 
 
 class Timeline(QWidget):
@@ -73,7 +189,6 @@ class Timeline(QWidget):
         font.setBold(True)
         self._title.setFont(font)
         self._steps = StepTable()
-        self._steps.fit_height(6, 12)
         self._steps.selectionModel().currentRowChanged.connect(self._on_row)
         self._detail = WrapLabel()
         self._detail.setObjectName("timelineDetail")
@@ -100,7 +215,7 @@ class Timeline(QWidget):
         is_other = view.press_id != self._view.press_id
         self._view = view
         self._title.setText(view.title)
-        self._steps.show_lines(timeline_lines(view.rows))
+        self._steps.show_steps(view.rows)
         if is_other and view.rows:
             self._steps.setCurrentIndex(self._steps.model().index(0, 0))
             self._steps.scrollToTop()

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crosstrade_panel.cli_arguments import (
-    DiagnoseCommand,
-    FlattenCommand,
-    ReverseCommand,
-    SimulatorCommand,
-    StatusCommand,
-    VersionCommand,
-    Where,
-    parse,
-)
+from crosstrade_panel.cli_arguments import FlattenCommand, ReverseCommand, Where, parse
+from crosstrade_panel.cli_errands import DiagnoseCommand, SimulatorCommand, StatusCommand, VersionCommand
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
 from crosstrade_panel.domain.ticket import OrderType, ReverseTicket, TimeInForce
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crosstrade_panel import cli_press
 from crosstrade_panel.storage import nudge as nudges
 from tests.contract_server import ContractServer, Reply
 from tests.storage.test_nudge import Heard
@@ -25,7 +24,7 @@ def told(monkeypatch: pytest.MonkeyPatch, server: ContractServer) -> list[tuple[
     def nudge(_data: Path, press_id: str, *, wait_s: float) -> None:
         found.append((press_id, wait_s, len(server.presses)))
 
-    monkeypatch.setattr(cli_press, "nudge", nudge)
+    monkeypatch.setattr(nudges, "nudge", nudge)
     return found
 
 
@@ -52,7 +51,7 @@ def test_at_the_end_the_journal_has_the_outcome(
         if wait_s:
             kinds.append([kind for press, kind, _ in journal_rows(home) if press == press_id])
 
-    monkeypatch.setattr(cli_press, "nudge", nudge)
+    monkeypatch.setattr(nudges, "nudge", nudge)
     run(*FLATTEN, "--base-url", server.base_url)
     [story] = kinds
     assert story[-1] == "outcome"
@@ -105,7 +104,7 @@ def test_a_panel_that_does_not_hear_changes_neither_the_outcome_nor_the_time(
     def hanging(*_: object, **__: object) -> None:
         time.sleep(1.0)
 
-    monkeypatch.setattr(cli_press, "nudge", timed)
+    monkeypatch.setattr(nudges, "nudge", timed)
     monkeypatch.setattr(nudges, "tell", hanging)
     try:
         assert run(*FLATTEN, "--base-url", server.base_url).code == 0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crosstrade_panel.cli_arguments import ShortcutCommand, parse
+from crosstrade_panel.cli_arguments import parse
+from crosstrade_panel.cli_errands import ShortcutCommand
 from crosstrade_panel.desktop import shortcut
 
 if TYPE_CHECKING:

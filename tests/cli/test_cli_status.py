@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from crosstrade_panel import cli, cli_diagnosis, cli_output, cli_session
+from crosstrade_panel import cli_diagnosis, cli_output, cli_session, cli_status
 from crosstrade_panel.simulator.listener import PracticeError
 from crosstrade_panel.simulator.server import PracticeExchange
 from crosstrade_panel.storage.credentials import StoreProblem
@@ -341,7 +341,7 @@ def test_what_is_not_foreseen_is_in_the_log_with_its_traceback(
     async def break_down(_session: object) -> None:
         raise ZeroDivisionError("of our own making")
 
-    monkeypatch.setattr(cli, "_read_status", break_down)
+    monkeypatch.setattr(cli_status, "_read_status", break_down)
     done = run("status", "--base-url", server.base_url)
     assert done.code == 5
     assert "of our own making" not in done.out + done.err

@@ -1,4 +1,4 @@
-"""What only prints, and what only proves, is loaded behind the sending of a press."""
+"""What no press needs, and what only prints or proves, is not loaded before a press has left."""
 
 import subprocess
 import sys
@@ -10,7 +10,10 @@ from crosstrade_panel import late as late_module
 from crosstrade_panel import texts
 from crosstrade_panel.late import late
 
-LATE = ("texts", "cli_texts", "cli_output", "trading.evidence", "trading.flat_proof", "trading.verify")
+LATE = (
+    *("texts", "cli_texts", "cli_output", "trading.evidence", "trading.flat_proof", "trading.verify"),
+    *("cli_errands", "cli_status", "storage.journal_list", "storage.nudge", "storage.settings"),
+)
 
 
 def run(code: str) -> str:
@@ -19,9 +22,9 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_press_from_the_command_line_needs_neither_words_nor_proof_before_it_leaves() -> None:
+def test_a_press_from_the_command_line_loads_nothing_before_it_leaves_that_it_needs_only_later() -> None:
     code = (
-        "import sys, crosstrade_panel.cli_press, crosstrade_panel.cli;"
+        "import sys, crosstrade_panel.cli_press, crosstrade_panel.cli, crosstrade_panel.crosstrade.rest;"
         "from types import ModuleType;"
         "names = ['crosstrade_panel.' + name for name in " + repr(LATE) + "];"
         "print([name for name in names if type(sys.modules.get(name)) is ModuleType])"

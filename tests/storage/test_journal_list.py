@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crosstrade_panel.storage.journal import SqliteJournal
-from crosstrade_panel.storage.journal_view import Offered, Wanted
+from crosstrade_panel.storage.journal_list import Offered, Wanted
 from crosstrade_panel.storage.journal_writer import Pace
 from crosstrade_panel.trading.ports import Entry, EntryKind, Fact
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crosstrade_panel.storage.journal import SqliteJournal
-from crosstrade_panel.storage.journal_view import Sorting, SortKey, Wanted
+from crosstrade_panel.storage.journal_list import Sorting, SortKey, Wanted
 from crosstrade_panel.storage.journal_writer import Pace
 from tests.storage.test_journal_list import SOON_S, write
 

@@ -85,6 +85,17 @@ def test_no_way_into_the_log_lets_the_token_through(log: LogFile, announce_log: 
     assert "Traceback" in text
 
 
+def test_a_secret_told_after_the_redactor_was_prepared_is_hidden_too() -> None:
+    redactor = Redactor()
+    redactor.prepare()
+    assert redactor("nothing \\ to hide") == "nothing \\ to hide"
+    redactor.hide(Secret("made-up-at-first"))
+    redactor.prepare()
+    assert redactor("made-up-at-first, \\ it said") == "(hidden), \\ it said"
+    redactor.hide(Secret("later-than-the-other"))
+    assert redactor("made-up-at-first, later-than-the-other") == "(hidden), (hidden)"
+
+
 def test_the_record_stays_as_it_was_for_other_handlers(redact: Redactor, tmp_path: Path) -> None:
     log = LogFile(tmp_path / "panel.log", redact)
     record = logging.LogRecord("n", logging.INFO, "p", 1, "text %s", (TOKEN,), None)

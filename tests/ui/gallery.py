@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
 from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.domain.ticket import OrderType, ReverseTicket
+from crosstrade_panel.simulator.drills import DRILLS as CATALOGUE
 from crosstrade_panel.ui.masks import Masks
 from crosstrade_panel.ui.view import (
     ActionKind,
@@ -345,6 +346,10 @@ DRILLS = (
     DrillChoice("429", "429, three times", "Too many requests, then it works.", "Answers"),
     DrillChoice("reopens", "a strategy opens it again", "Flat, and 4 s later open again.", "Positions"),
 )
+REAL_DRILLS = tuple(
+    DrillChoice(drill.name, drill.title, drill.description, drill.group) for drill in CATALOGUE.values()
+)
+"""As the program offers them."""
 STREAM_TAKEN = StreamView(
     is_wanted=True,
     state="Another tool took the stream over; presses go over REST",
@@ -457,6 +462,7 @@ def _practice_and_stream_states() -> Iterator[tuple[str, PanelView]]:
     yield "drill_none", practice
     yield "drill_armed", replace(practice, practice=PracticeView(DRILLS, "reply-lost"))
     yield "drill_long", replace(practice, practice=PracticeView(DRILLS, "reopens"))
+    yield "drills_of_the_program", replace(practice, practice=PracticeView(REAL_DRILLS, "late-answer"))
     yield "stream_taken", replace(POSITIONS, stream=STREAM_TAKEN)
     yield (
         "stream_connecting",
@@ -530,7 +536,7 @@ def _quiet_states() -> Iterator[tuple[str, PanelView]]:
                     "POSITIONS UNKNOWN (read 12 s ago)",
                 ),
             ),
-            reverse=_no_reverse("needs a read no older than 10 s"),
+            reverse=_no_reverse("needs a read of the positions first"),
         ),
     )
     yield (
@@ -550,9 +556,9 @@ def _press_states() -> Iterator[tuple[str, PanelView]]:
         replace(
             POSITIONS,
             flatten=replace(
-                FLATTEN, look=Look.LOCKED, lines=(FLATTEN.lines[0], "sent 0.4 s ago — waiting for the answer")
+                FLATTEN, look=Look.LOCKED, lines=(FLATTEN.lines[0], "press in flight — wait for its answer")
             ),
-            reverse=replace(REVERSE, look=Look.LOCKED, lines=("a flatten of this position is in flight",)),
+            reverse=replace(REVERSE, look=Look.LOCKED, lines=("wait — a press may still act here",)),
             banners=BANNERS[:1],
         ),
     )

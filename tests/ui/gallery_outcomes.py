@@ -20,6 +20,7 @@ from crosstrade_panel.domain.snapshot import (
     Stamp,
 )
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.trading.flatten import PROVED
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import FlattenLock, Lock, OpenedAgain, Phase, Press
 from crosstrade_panel.trading.watch import Failing
@@ -32,6 +33,7 @@ from crosstrade_panel.ui.view import (
     Look,
     PanelView,
     ResultView,
+    ReverseView,
     StatusView,
     TicketFields,
     TicketView,
@@ -45,6 +47,7 @@ APEX = OneAccount("Apex-03", "MES 12-25")
 EVERY = EveryAccount()
 TICKET = ReverseTicket("Sim101", "MES 12-25", Side.SHORT, 2)
 TIMINGS = Timings(0.002, None, 0.038, 1.4)
+_PROVED = PROVED | {Verdict.REVERSED, Verdict.CANCELLED}
 ACCOUNTS = (
     Account("Apex-03", "Rithmic", connected=True),
     Account("Apex-07", "Rithmic", connected=False),
@@ -101,8 +104,10 @@ def press(scope: Scope, outcome: Outcome | None = None, **facts: object) -> Pres
 
 
 def outcome(verdict: Verdict, *fates: Fate, scope: Scope = PAIR, **facts: object) -> Outcome:
-    """An outcome with plausible times."""
-    made = Outcome(verdict, AT, fates, scope, timings=TIMINGS, elsewhere_open=1)
+    """An outcome with plausible times: only what was proved has a time of its proof."""
+    timings = TIMINGS if verdict in _PROVED else replace(TIMINGS, proved_s=None)
+    elsewhere = 0 if isinstance(scope, EveryAccount) else 1
+    made = Outcome(verdict, AT, fates, scope, timings=timings, elsewhere_open=elsewhere)
     return replace(made, **facts)  # type: ignore[arg-type]
 
 
@@ -273,12 +278,42 @@ def panel(
     )
 
 
+def _reverse(found: Press, shown: Picture, rows: Sequence[Position], base: ReverseView) -> ReverseView:
+    """REVERSE beside an outcome, as the program has it: what it would leave, or why there is nothing."""
+    if isinstance(found.scope, EveryAccount):
+        why = texts.REVERSE_NEEDS_ONE
+    elif shown.failing is not None:
+        why = texts.REVERSE_NEEDS_READ
+    elif not rows and not describe.tells_of(found.scope, shown):
+        why = texts.REVERSE_NOT_TOLD
+    elif not rows:
+        why = texts.REVERSE_NEEDS_POSITION
+    elif found.is_unresolved:
+        why = texts.REVERSE_LOCKED
+    else:
+        row = rows[0]
+        assert row.account
+        assert row.instrument
+        assert row.side
+        assert row.quantity
+        ticket = ReverseTicket(row.account, row.instrument, row.side, row.quantity)
+        return replace(base, ticket=ticket, lines=(texts.reverse_text(ticket, row.quantity),))
+    return replace(base, ticket=None, look=Look.DISABLED, lines=(why,))
+
+
 def states(base: PanelView) -> Iterator[tuple[str, PanelView]]:
     """Every state with its name."""
+    unread = {
+        "not_proved_unread": Cause.NO_ANSWER,
+        "refused_token": Cause.TOKEN_REFUSED,
+        "not_sent_offline": Cause.CONNECT_FAILED,
+    }
     for name, found, rows in outcomes():
-        shown = picture(*rows)
+        cause = unread.get(name)
+        shown = picture(*rows) if cause is None else picture(LONG_2, SHORT_2, age_s=14.0, cause=cause)
         view = banner(found, shown)
-        yield f"is_{name}", panel(base, found.scope, shown, banners=(view,), reverse=texts.REVERSE_NEEDS_ONE)
+        made = panel(base, found.scope, shown, banners=(view,))
+        yield f"is_{name}", replace(made, reverse=_reverse(found, shown, rows, base.reverse))
     yield from _on_its_way(base)
     yield from _links(base)
     yield from _buttons(base)
@@ -296,10 +331,11 @@ def _on_its_way(base: PanelView) -> Iterator[tuple[str, PanelView]]:
         ("answered", press(APEX, phase=Phase.VERIFYING, shows=(), read_since_answer=True)),
         ("reverse_sent", press(PAIR, ticket=TICKET, began_at=NOW - 0.3)),
     ):
-        view = banner(found, shown)
+        known = picture(LONG_2, age_s=4.0) if name == "no_answer_unread" else shown
+        view = banner(found, known)
         yield (
             f"way_{name}",
-            panel(base, APEX, shown, lock=wait, banners=(view,), reverse=texts.REVERSE_LOCKED),
+            panel(base, APEX, known, lock=wait, banners=(view,), reverse=texts.REVERSE_LOCKED),
         )
     again = replace(banner(press(APEX, phase=Phase.REPEATING), shown), action=describe.stop_action())
     yield "way_repeating", panel(base, APEX, shown, lock=wait, banners=(again,), reverse=texts.REVERSE_LOCKED)
@@ -355,7 +391,7 @@ def _links(base: PanelView) -> Iterator[tuple[str, PanelView]]:
         *base.accounts[:-2],
         Choice("Apex-09", "Apex-09", note=texts.NOT_LISTED_NOW, greyed=True),
     )
-    vanished = panel(base, OneAccount("Apex-09"), picture(LONG_2), reverse=texts.REVERSE_NEEDS_POSITION)
+    vanished = panel(base, OneAccount("Apex-09"), picture(LONG_2), reverse=texts.REVERSE_NOT_TOLD)
     yield (
         "account_gone",
         replace(

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMenu, QPushBu
 from crosstrade_panel import texts
 from crosstrade_panel.desktop.silent_panel import SilentPanelCard
 from crosstrade_panel.desktop.tray import Tray, TrayState, TrayWords
+from crosstrade_panel.simulator.drill import GROUPS
 from crosstrade_panel.ui import captions, theme
 from crosstrade_panel.ui.main_window import MainWindow
 from crosstrade_panel.ui.press_button import PressButton
@@ -160,6 +161,10 @@ SCENES = {
     "menu": Scene("positions", _menu()),
     "menu_of_the_stream": Scene("stream_taken", _menu()),
     "menu_of_practice": Scene("drill_armed", _menu(captions.DRILLS, "Answers")),
+    **{
+        f"menu_of_{group}": Scene("drills_of_the_program", _menu(captions.DRILLS, group.capitalize()))
+        for group in GROUPS
+    },
     "ticket_open": Scene("positions", _ticket),
     "ticket_problem_open": Scene("ticket_problem", _ticket),
     "about": Scene("positions", _about),

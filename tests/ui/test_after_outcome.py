@@ -170,7 +170,7 @@ async def test_orders_that_work_on_are_offered_to_be_cancelled_and_the_cancel_is
     await rig.finish()
     assert rig.gateway.cancelled == [("Sim101", None, "order-1")]
     assert banner(rig).title.startswith("CANCELLED ")
-    assert "Buy 2 MES 12-25 Stop Market (Working): works no more" in banner(rig).lines
+    assert "Buy 2 MES 12-25 Stop Market: works no more" in banner(rig).lines
     # The flatten whose orders these were learns of it, too.
     await read_orders(rig)
     await look(rig)

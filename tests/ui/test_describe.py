@@ -94,12 +94,24 @@ def test_the_second_line_is_the_scope_and_what_a_press_would_close(
     scope: Scope, lines: tuple[str, ...]
 ) -> None:
     shown = picture(
-        position(), position(instrument="ES 12-25", side=Side.LONG), position("Sim102", "NQ 12-25", Side.LONG)
+        position(),
+        position(instrument="ES 12-25", side=Side.LONG),
+        position("Sim102", "NQ 12-25", Side.LONG),
+        accounts=(*SIMS, Account("Sim103", "Simulator")),
     )
     view = button(scope, shown)
     assert view.lines == lines
     assert view.scope == scope
     assert view.look is Look.READY
+
+
+@pytest.mark.parametrize(
+    ("age_s", "hint"), [(0.4, "No open positions"), (14.0, "No open positions in the last read")]
+)
+def test_an_empty_preview_says_of_an_old_read_that_it_was_one(age_s: float, hint: str) -> None:
+    shown = describe.preview(SIM101, picture(age_s=age_s))
+    assert shown.hint == hint
+    assert shown.is_stale is (age_s > 1)
 
 
 def test_before_the_first_read_the_button_promises_no_number_and_fires() -> None:
@@ -113,6 +125,9 @@ def test_before_the_first_read_the_button_promises_no_number_and_fires() -> None
     [
         picture(flaws=Flaws(accounts=frozenset({"sim101"}))),
         picture(accounts=(SIMS[1],), lists=True),
+        picture(accounts=(SIMS[1],)),
+        picture(accounts=(replace(SIMS[0], connected=False),)),
+        picture(accounts=(replace(SIMS[0], connected=False),), lists=True),
     ],
 )
 def test_a_read_that_does_not_speak_of_the_account_never_says_nothing_open(shown: Picture) -> None:

@@ -525,6 +525,18 @@ async def test_reverse_says_why_it_is_disabled(rig: Rig) -> None:
     assert why() == texts.REVERSE_NEEDS_READ
 
 
+async def test_reverse_never_says_nothing_open_of_an_account_that_the_read_does_not_tell_of(rig: Rig) -> None:
+    rig.gateway.open = []
+    del rig.gateway.accounts_listed[0]
+    # One kind of read lists the accounts, the other does not: what is said is the same.
+    for source in (Source.SNAPSHOT, Source.POSITIONS, Source.SNAPSHOT, Source.POSITIONS):
+        await rig.watch.positions(source)
+        rig.presenter.refresh()
+        assert rig.view().preview.hint == texts.PREVIEW_HINT_NOT_TOLD
+        assert rig.view().flatten.lines[1] == texts.POSITIONS_NOT_TOLD
+        assert rig.view().reverse.lines == (texts.REVERSE_NOT_TOLD,)
+
+
 # --- the ticket ---------------------------------------------------------------------------------------------
 
 TYPED = TicketFields(quantity="4", order_type=OrderType.LIMIT, limit_price="5775,25")

@@ -116,11 +116,11 @@ def test_every_part_lies_inside_the_window_at_320_pixels(desk: Desk) -> None:
     for view in STATES.values():
         desk.window.show_panel(view)
         desk.settle()
-        for name in (*ABOVE, "pinButton", "menuButton", "scopePreview", "budgetStatus"):
+        # The budget gives way where what is wrong with the link needs its room.
+        budget = ("budgetStatus",) if part(desk, "budgetStatus").isVisible() else ()
+        for name in (*ABOVE, "pinButton", "menuButton", "scopePreview", *budget):
             assert desk.window.rect().contains(place(desk, name)), name
-        row = [
-            place(desk, name) for name in ("linkPill", "budgetStatus", "modeBadge", "pinButton", "menuButton")
-        ]
+        row = [place(desk, name) for name in ("linkPill", *budget, "modeBadge", "pinButton", "menuButton")]
         assert all(left.right() < right.left() for left, right in pairwise(row))
 
 

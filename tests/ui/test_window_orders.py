@@ -224,7 +224,7 @@ def test_order_words_lie_at_one_place_and_never_over_the_instrument(desk: Desk) 
         desk.window.resize(width, 740)
         show(desk, gallery.NO_STOP, gallery.ORDERS)
         delegate = table(desk).itemDelegate()
-        left, font = delegate._place_orders(table(desk).font())  # type: ignore[attr-defined]
+        left, font, _ = delegate._place_orders(table(desk).font())  # type: ignore[attr-defined]
         metrics = table(desk).fontMetrics()
         assert left >= table(desk).columnViewportPosition(1) + metrics.horizontalAdvance("MES 12-25") + 3
         assert font.pixelSize() >= 9
