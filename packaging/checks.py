@@ -111,6 +111,8 @@ def own_checks(python: str, *, fast: bool) -> list[Check]:
         Check("pytest, the long proofs", (*tool, "pytest", *parallel(), *once)),
         Check("coverage, collected", (*tool, "coverage", "combine", "--quiet")),
         Check("coverage of what money passes", (*tool, "coverage", "report")),
+        # Prints the ratios; fails only where one is off by twice what it must be.
+        Check("benchmarks, a smoke check", (*tool, "tests.benchmarks", "--quick")),
     ]
 
 
