@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from crosstrade_panel import texts
 from crosstrade_panel.domain.cancel import ListedOrders
-from crosstrade_panel.domain.names import same_instrument
+from crosstrade_panel.domain.names import fold, same_instrument
 from crosstrade_panel.domain.outcome import Cause, Reason, Verdict
 from crosstrade_panel.domain.scope import (
     EveryAccount,
@@ -18,7 +18,7 @@ from crosstrade_panel.domain.scope import (
     account_of,
     overlap,
 )
-from crosstrade_panel.domain.snapshot import find_account, in_scope
+from crosstrade_panel.domain.snapshot import OrdersRead, find_account, in_scope
 from crosstrade_panel.domain.ticket import ReverseTicket, read_price, read_quantity
 from crosstrade_panel.trading.cancel import Cancel
 from crosstrade_panel.trading.desk import Desk
@@ -55,6 +55,7 @@ _PRESS_FIRST_S = 0.03
 """The button itself has shown the press, and locks itself, before anybody hears of it."""
 _READ_FIRST_S = 0.01
 _LONGEST_MAKING_S = 0.3
+_NEVER = float("-inf")
 
 
 class Supervisor(Protocol):
@@ -696,12 +697,26 @@ class Presenter:
     def _picture(self) -> describe.Picture:
         if self._desk is None:
             return describe.Picture(None, None, (), None)
-        watch = self._desk.watch
-        oldest = self._clock.monotonic() - self._pace.orders_fresh_s
-        orders = {key: read for key, read in watch.orders_read.items() if read.stamp.sent_at >= oldest}
+        watch, orders = self._desk.watch, self._orders_that_count(self._desk.watch.orders_read)
         now_known = describe.Picture(watch.latest, watch.age_s(), watch.accounts, watch.failing, orders)
         self._pictured = now_known.after(self._pictured)
         return self._pictured
+
+    def _orders_that_count(self, read: Mapping[str, OrdersRead]) -> Mapping[str, OrdersRead]:
+        """The orders that were read not long ago, and since the last press that may have changed them."""
+        oldest = self._clock.monotonic() - self._pace.orders_fresh_s
+        of_account: dict[str, float] = {}
+        for press in self._book.presses:
+            changed_at, account = _changed_orders_at(press), account_of(press.scope)
+            if account is None:
+                oldest = max(oldest, changed_at)
+            else:
+                of_account[fold(account)] = max(changed_at, of_account.get(fold(account), oldest))
+        return {
+            key: each
+            for key, each in read.items()
+            if each.stamp.sent_at >= max(oldest, of_account.get(key, oldest))
+        }
 
     def _preview(self) -> PreviewView:
         return describe.preview(self.scope, self._picture(), self._shown_name)
@@ -790,6 +805,19 @@ class Presenter:
     def _live_notice(self, now: float) -> str | None:
         notice = self._reverse_notice
         return None if notice is None or now >= notice.until else notice.text
+
+
+def _changed_orders_at(press: Press) -> float:
+    """Until when a press changed orders (monotonic seconds); a reverse's own fills till its proof."""
+    outcome = press.outcome
+    if outcome is not None:
+        if outcome.verdict in {Verdict.NOT_SENT, Verdict.REFUSED}:
+            return _NEVER
+        if outcome.verdict is Verdict.REVERSED and outcome.timings.proved_s is not None:
+            return press.began_at + outcome.timings.proved_s
+        if press.answered_at is None:
+            return press.began_at
+    return _NEVER if press.answered_at is None else press.answered_at
 
 
 def _cause_of_doubt(press: Press) -> Cause | None:

@@ -15,7 +15,7 @@ from crosstrade_panel.domain.ticket import OrderType, ReverseTicket
 from crosstrade_panel.trading.ports import NotSentError, RefusedError, UnknownOutcomeError
 from crosstrade_panel.trading.press import Phase, Press
 from crosstrade_panel.ui.view import Gesture, Look, PanelView, TicketFields
-from tests.fakes import NOON, FakeGateway, VirtualTimeLoop, fail_reads, position
+from tests.fakes import NOON, FakeGateway, VirtualTimeLoop, fail_reads, order, position
 from tests.ui.rig import Rig
 
 pytestmark = pytest.mark.anyio
@@ -304,6 +304,57 @@ async def test_reverse_fires_once_when_hold_and_fresh_read_are_complete(rig: Rig
     await rig.finish()
     assert rig.sent == [ReverseTicket("Sim101", "MES 12-25", Side.SHORT, 2)]
     assert "REVERSED" in rig.view().banners[0].title
+
+
+async def test_the_entry_of_a_reverse_that_filled_is_not_counted_as_working(rig: Rig) -> None:
+    rig.gateway.working["Sim101"] = [order(state="Submitted")]
+    ticket = rig.hold_reverse()
+    await asyncio.sleep(0.5)
+    rig.presenter.on_reverse_held(ticket)
+    await asyncio.sleep(0.5)
+    await rig.watch.orders("Sim101")
+    rig.presenter.refresh()
+    assert len(rig.view().preview.orders) == 1
+    await rig.finish()
+    assert "REVERSED" in rig.view().banners[0].title
+    assert rig.view().preview.orders == ()
+    assert rig.view().flatten.lines[1] == "closes 1 position and its orders (not\u00a0checked)"
+    rig.gateway.working.clear()
+    await rig.watch.orders("Sim101")
+    await rig.turn()
+    assert rig.view().flatten.lines[1] == "closes 1 position, cancels 0 orders"
+
+
+@pytest.mark.parametrize(
+    ("scope", "verdict", "is_answered", "kept"),
+    [
+        (SIM101, Verdict.STILL_OPEN, True, []),
+        (SIM101, None, True, []),
+        (SIM101, None, False, ["sim101", "sim102"]),
+        (SIM101, Verdict.UNKNOWN, False, []),
+        (SIM101, Verdict.NOT_SENT, False, ["sim101", "sim102"]),
+        (SIM101, Verdict.REFUSED, True, ["sim101", "sim102"]),
+        (EveryAccount(), Verdict.STILL_OPEN, True, []),
+        (EveryAccount(), Verdict.UNKNOWN, False, []),
+    ],
+)
+async def test_orders_read_before_a_press_that_may_have_changed_them_are_not_counted(
+    rig: Rig, scope: Scope, verdict: Verdict | None, is_answered: bool, kept: list[str]
+) -> None:
+    for account in ("Sim101", "Sim102"):
+        await rig.watch.orders(account)
+    await asyncio.sleep(1.0)
+    began = rig.clock.monotonic()
+    press = Press("p1", scope, began, NOON)
+    if verdict is not None:
+        press.phase, press.outcome = Phase.ENDED, Outcome(verdict, NOON, scope=scope)
+    press.answered_at = began + 0.1 if is_answered else None
+    rig.presenter.book.open(press)
+    touched = kept or ([] if scope == EveryAccount() else ["sim102"])
+    assert sorted(rig.presenter._picture().orders) == touched
+    await asyncio.sleep(1.0)
+    await rig.watch.orders("Sim101")
+    assert sorted(rig.presenter._picture().orders) == sorted({*touched, "sim101"})
 
 
 async def test_reverse_waits_for_the_read_while_still_held(rig: Rig) -> None:
