@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.__main__ import MODULES, SMOKE, main, report
+from tests.benchmarks.__main__ import MODULES, README, RECORDS, SMOKE, keep, main, report, with_summary
 from tests.benchmarks.frozen import size_of, trusting_copy
 from tests.benchmarks.panel_plan import Plan
 from tests.benchmarks.table import Figure, Goal, Row, as_markdown, ratio
@@ -65,6 +65,32 @@ def test_the_table_compares_every_row_with_the_one_that_was_named() -> None:
     ]  # fmt: skip
     assert "- p50: **2.00×** · must ≤ 3.00× · met" in lines
     assert "- a note" in lines
+
+
+def test_what_was_measured_last_is_kept_and_every_goal_of_it_is_shown(tmp_path: Path) -> None:
+    page = "above\n<!-- what was measured -->\nold\n<!-- up to here -->\nbelow\n"
+    for value in (2.0, 1.2):
+        goals = (Goal("p50: all", value, must=1.5, aim=1.0), Goal("p99", 9.0, must=5.0, unit="ms"))
+        keep(tmp_path / "kept", "P3", as_markdown([Figure("P3", "stream", (), goals, notes=("a note",))]))
+    keep(tmp_path / "kept", "P1", as_markdown([Figure("P1", "rest", (), (Goal("p50", 1.0, must=1.5),))]))
+    assert with_summary(page, tmp_path / "kept").splitlines() == [
+        "above",
+        "<!-- what was measured -->",
+        "| | what | measured | | |",
+        "|---|---|--:|---|---|",
+        "| [P1](tests/records/benchmarks/P1.md) | p50 | 1.00× | must ≤ 1.50× | met |",
+        "| [P3](tests/records/benchmarks/P3.md) | p50: all | 1.20× | must ≤ 1.50×, aim ≤ 1.00× | met, aim not |",
+        "| [P3](tests/records/benchmarks/P3.md) | p99 | 9.00 ms | must ≤ 5.00 ms | MISSED |",
+        "<!-- up to here -->",
+        "below",
+    ]
+    with pytest.raises(ValueError, match="no place"):
+        with_summary("nothing", tmp_path / "kept")
+
+
+def test_the_readme_shows_what_was_measured_last() -> None:
+    page = README.read_text("utf-8")
+    assert with_summary(page, RECORDS) == page
 
 
 def test_every_figure_has_its_module() -> None:

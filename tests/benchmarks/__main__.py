@@ -1,12 +1,13 @@
 """All figures, or some: `python -m tests.benchmarks [P1 P3 …] [--quick] [--write]`.
 
 `--quick` is a smoke check: few samples, and it fails only where a ratio is off by twice what it must be.
-`--write` keeps the table in tests/records/benchmarks.md.
+`--write` keeps each figure's table in tests/records/benchmarks/, and what was to be reached in README.md.
 """
 
 import argparse
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -43,7 +44,11 @@ MODULES: dict[str, tuple[str, str]] = {
 SMOKE = ("P1", "P3", "P6", "P13")
 """What a quick run measures where nothing is named: the ratios, which hold on any machine."""
 
-RECORD = Path(__file__).resolve().parents[1] / "records" / "benchmarks.md"
+ROOT = Path(__file__).resolve().parents[2]
+RECORDS = ROOT / "tests" / "records" / "benchmarks"
+README = ROOT / "README.md"
+_BEGIN, _END = "<!-- what was measured -->\n", "<!-- up to here -->\n"
+_GOAL = re.compile(r"- (?P<text>.+): \*\*(?P<value>.+)\*\* · (?P<must>must .+) · (?P<verdict>[^·]+)")
 _SHOWN = ("PySide6-Essentials", "qasync", "httpx", "httpcore", "websockets", "msgspec")
 
 
@@ -51,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("numbers", nargs="*", metavar="P1", help=", ".join(MODULES))
     parser.add_argument("--quick", action="store_true", help="a smoke check of the ratios")
-    parser.add_argument("--write", action="store_true", help=f"keep the table in {RECORD.name}")
+    parser.add_argument("--write", action="store_true", help="keep what was measured")
     chosen = parser.parse_args(arguments)
     numbers = chosen.numbers or (SMOKE if chosen.quick else tuple(MODULES))
     for number in numbers:
@@ -68,8 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(as_markdown(found), flush=True)
         print(f"{number}: {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
         figures += found
-    if chosen.write:
-        RECORD.write_text(f"# Benchmarks\n\n{about_this_run()}\n\n{as_markdown(figures)}", encoding="utf-8")
+        if chosen.write:
+            keep(RECORDS, number, as_markdown(found))
+            README.write_text(with_summary(README.read_text("utf-8"), RECORDS), encoding="utf-8")
     return report([goal for figure in figures for goal in figure.goals], quick=chosen.quick)
 
 
@@ -81,6 +87,32 @@ def report(goals: Sequence[Goal], *, quick: bool) -> int:
         print(f"MISSED{', by far' if goal.is_far_off else ''}: {goal.text}")
     print(f"{len(goals) - len(missed)} of {len(goals)} goals met")
     return 1 if fatal else 0
+
+
+def keep(folder: Path, number: str, table: str) -> None:
+    """Put a figure's table in the place of the one before it."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{number}.md").write_text(f"{about_this_run()}\n\n{table}", encoding="utf-8")
+
+
+def with_summary(text: str, folder: Path) -> str:
+    """A text with every goal of the tables that are kept between its two marks."""
+    rows = ["| | what | measured | | |", "|---|---|--:|---|---|"]
+    for number in MODULES:
+        record = folder / f"{number}.md"
+        lines = record.read_text("utf-8").splitlines() if record.exists() else []
+        goals = [found.groupdict() for line in lines if (found := _GOAL.fullmatch(line))]
+        link = f"[{number}](tests/records/benchmarks/{number}.md)"
+        rows += [
+            f"| {link} | {each['text']} | {each['value']} | {each['must']} | {each['verdict']} |"
+            for each in goals
+        ]
+    before, _, rest = text.partition(_BEGIN)
+    _, found, after = rest.partition(_END)
+    if not found:
+        raise ValueError("no place for a summary")
+    table = "\n".join(rows)
+    return f"{before}{_BEGIN}{table}\n{_END}{after}"
 
 
 def about_this_run() -> str:
