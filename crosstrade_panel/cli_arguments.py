@@ -3,7 +3,6 @@
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +15,7 @@ from crosstrade_panel.domain.ticket import (
     read_price,
     read_quantity,
 )
+from crosstrade_panel.domain.value import dataclass
 
 if TYPE_CHECKING:
     from crosstrade_panel.cli_errands import Errand

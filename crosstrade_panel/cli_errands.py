@@ -1,7 +1,8 @@
 """What the command line can be asked to do beside a press. By itself: no press waits for its loading."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from crosstrade_panel.domain.value import dataclass
 
 if TYPE_CHECKING:
     from crosstrade_panel.cli_arguments import Where

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import os
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +14,7 @@ from crosstrade_panel.cli_session import Interruption, Session, open_session
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, Scope, overlap
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.elsewhere import presses_of
 from crosstrade_panel.late import late
 from crosstrade_panel.storage.journal_view import PressRecord

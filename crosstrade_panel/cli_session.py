@@ -8,12 +8,12 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crosstrade_panel.cli_arguments import Where
 from crosstrade_panel.crosstrade.tls import made_ahead
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.late import late
 from crosstrade_panel.server_choice import (
     AddressProblem,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from crosstrade_panel import cli_output, cli_texts, texts
@@ -11,6 +10,7 @@ from crosstrade_panel.cli_errands import StatusCommand
 from crosstrade_panel.cli_session import Interruption, Session, open_session
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.snapshot import Account, Flaws, Position, Source
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.ports import ReadFailedError
 
 _T = TypeVar("_T")

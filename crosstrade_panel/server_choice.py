@@ -1,12 +1,12 @@
 """Which server the program talks to, and with which token; one answer for window and command line."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from crosstrade_panel.crosstrade.address import DEFAULT_BASE_URL, AddressError, BaseUrl, parse_base_url
 from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.secret import Secret
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.credentials import (
     TOKEN_VARIABLES,
     NotATokenError,

@@ -39,7 +39,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "simulator": frozenset(),
     "cli": COMMAND_LINE | SHARED | CLI_PARTS,
     "cli_arguments": frozenset({"cli_usage", "cli_errands", "texts", "domain"}),
-    "cli_errands": frozenset({"cli_arguments"}),
+    "cli_errands": frozenset({"cli_arguments", "domain"}),
     "cli_usage": frozenset(),
     "late": frozenset(),
     "cli_press": (COMMAND_LINE | SHARED | CLI_PARTS) - {"simulator", "cli_diagnosis", "cli_status"},

@@ -1,8 +1,9 @@
 """Where the API is, and the secret that opens it."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from crosstrade_panel.domain.value import dataclass
 
 DEFAULT_BASE_URL = "https://app.crosstrade.io"
 """The vendor's own."""

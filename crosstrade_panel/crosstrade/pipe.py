@@ -8,13 +8,13 @@ import ssl
 import struct
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import httpcore
 
 from crosstrade_panel.crosstrade.address import BaseUrl
 from crosstrade_panel.crosstrade.proxy import Proxy, ProxyError, open_tunnel
+from crosstrade_panel.domain.value import dataclass
 
 # Two unsigned shorts on Windows, two ints elsewhere: on, and zero seconds to linger; a close is then a reset.
 _LINGER = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)

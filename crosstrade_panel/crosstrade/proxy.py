@@ -9,11 +9,11 @@ import base64
 import ipaddress
 import re
 import socket
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from crosstrade_panel.crosstrade.address import BaseUrl, Secret
 from crosstrade_panel.crosstrade.untrusted import clean_text
+from crosstrade_panel.domain.value import dataclass
 
 _LARGEST_HEAD = 16 * 1024
 _DEFAULT_PORT = 80

@@ -5,9 +5,8 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
-from statistics import median
 from typing import Protocol, TypeVar
 
 import httpcore
@@ -26,6 +25,7 @@ from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import Scope, ScopeError
 from crosstrade_panel.domain.snapshot import AccountsRead, OrdersRead, PositionsRead
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.ports import (
     Clock,
     GatewayError,
@@ -166,7 +166,11 @@ class RestGateway:
     def read_deadline_s(self) -> float:
         """How long the next read may take, first to last byte; doubled for each one given up in a row."""
         pace = self._pace
-        usual = _PATIENCE * float(median(self._read_times)) if self._read_times else 0.0
+        usual = 0.0
+        if self._read_times:
+            from statistics import median  # noqa: PLC0415 - a press of the command line comes before any read
+
+            usual = _PATIENCE * float(median(self._read_times))
         # The exponent is bounded: a night offline would overflow a float.
         doubled = max(pace.read_least_deadline_s, usual) * 2 ** min(self.give_ups_in_a_row, 10)
         return float(min(pace.read_most_deadline_s, doubled))

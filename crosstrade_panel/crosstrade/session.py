@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from websockets.asyncio.client import ClientConnection
@@ -16,6 +16,7 @@ from crosstrade_panel.crosstrade import pipe, wire
 from crosstrade_panel.crosstrade.untrusted import clean_text
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.domain.outcome import Cause, Reason
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.ports import Clock, GatewayError, OnDelivered, Receipt, UnknownOutcomeError
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import logging
 import secrets
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import Scope, ScopeError
 from crosstrade_panel.domain.snapshot import PositionsRead
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.ports import (
     Clock,
     NotSentError,

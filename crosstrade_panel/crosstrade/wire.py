@@ -7,7 +7,7 @@ key that is not there is a failed read and no empty list. Strict in what is writ
 import contextlib
 import re
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeAlias
@@ -41,6 +41,7 @@ from crosstrade_panel.domain.snapshot import (
     Stamp,
 )
 from crosstrade_panel.domain.ticket import Action, OrderType, ReverseTicket, TimeInForce
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.ports import ReadFailedError, Receipt, RefusedError, UnknownOutcomeError
 
 FLATTEN_PATH = "/v1/api/positions/flatten"

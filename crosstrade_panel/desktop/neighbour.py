@@ -6,8 +6,9 @@ scaled, and the two windows may be on different ones.
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import PureWindowsPath
+
+from crosstrade_panel.domain.value import dataclass
 
 PROGRAM = "ninjatrader.exe"
 """Name of its file, in any case."""

@@ -1,8 +1,9 @@
 """Where a window may lie: pure geometry of screens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
+
+from crosstrade_panel.domain.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ Only the shell can give a shortcut the AppUserModelID by which the taskbar knows
 """
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from crosstrade_panel.domain.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from crosstrade_panel.desktop import identity
 from crosstrade_panel.desktop.autostart import exec_line
+from crosstrade_panel.domain.value import dataclass
 
 MARK = "X-CrossTradePanel-Shortcut=true"
 """Line of an entry that this program made: only such a one is replaced or taken away."""

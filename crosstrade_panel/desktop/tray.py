@@ -1,13 +1,14 @@
 """The icon in the tray: what is open, on its way or wrong, told by a shape."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
+
+from crosstrade_panel.domain.value import dataclass
 
 SIZES = (16, 22, 24, 32, 48, 64)
 

@@ -1,11 +1,11 @@
 """Orders that are to be cancelled: exactly those that were listed, and in which requests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from crosstrade_panel.domain.names import fold, is_alias, may_be_same_instrument
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, require_name
 from crosstrade_panel.domain.snapshot import Order, OrdersRead
+from crosstrade_panel.domain.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

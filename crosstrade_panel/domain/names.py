@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
+
+from crosstrade_panel.domain.value import dataclass
 
 # Letters to Unicode, nothing to the eye: Hangul fillers, Egyptian blanks. No other filler is a letter.
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\U00013441\U00013442")

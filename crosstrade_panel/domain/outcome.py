@@ -1,6 +1,6 @@
 """The outcomes of a press, and what each one claims."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 
@@ -8,6 +8,7 @@ from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.scope import Scope
 from crosstrade_panel.domain.snapshot import Order, Position
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.domain.value import dataclass
 
 
 class Verdict(Enum):

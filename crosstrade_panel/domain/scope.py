@@ -1,10 +1,10 @@
 """What a press applies to. A scope that would be wider than it looks cannot be made."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
 from crosstrade_panel.domain.names import fold, is_name, may_be_same_instrument, same_instrument
+from crosstrade_panel.domain.value import dataclass
 
 
 class Side(Enum):

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import Enum
 
 from crosstrade_panel.domain.names import fold, may_be_same_instrument
 from crosstrade_panel.domain.scope import Scope, Side, account_of, is_outside
+from crosstrade_panel.domain.value import dataclass
 
 
 class Mode(Enum):

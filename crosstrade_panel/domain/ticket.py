@@ -1,12 +1,12 @@
 """The order that a reverse places after it has closed a position."""
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
 from crosstrade_panel.domain.names import is_name, read_contract
 from crosstrade_panel.domain.scope import ScopeError, Side, require_name
+from crosstrade_panel.domain.value import dataclass
 
 # Tick sizes as the exchanges list them (CME, CBOT, NYMEX, COMEX). Not listed: unknown, no tick is asked for.
 _TICK_SIZES = {

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from crosstrade_panel.domain.secret import Secret
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.ports import CredentialError, CredentialStore
 
 if TYPE_CHECKING:

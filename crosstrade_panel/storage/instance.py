@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from hmac import compare_digest
 from pathlib import Path
 from typing import TypeAlias
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage import nudge
 from crosstrade_panel.storage.nudge import ANSWER, LONGEST, Ear, Look, Raise
 from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_folder, refuse_foreign_link

@@ -6,12 +6,12 @@ import math
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, cast
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.owner import Owner
 from crosstrade_panel.storage.paths import make_private_file, make_private_folder
 from crosstrade_panel.system_clock import system_seconds

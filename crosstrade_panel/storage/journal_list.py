@@ -6,12 +6,13 @@ A module by itself: no press needs it, and from the command line each would wait
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TypeAlias, cast
 
 from crosstrade_panel.domain.outcome import Verdict
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.journal_file import storable
 from crosstrade_panel.storage.journal_view import facts_of, like, name_of
 

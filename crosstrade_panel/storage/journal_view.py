@@ -4,10 +4,11 @@ import json
 import math
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TypeAlias, cast
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.journal_file import storable
 from crosstrade_panel.storage.owner import Owner
 from crosstrade_panel.trading.ports import Entry, EntryKind, Fact

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.journal_file import (
     Connect,
     JournalFile,

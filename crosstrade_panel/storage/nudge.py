@@ -14,10 +14,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_file, refuse_foreign_link
 
 SOCKET = "panel.sock"

@@ -2,8 +2,9 @@
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from crosstrade_panel.domain.value import dataclass
 
 _LINUX = sys.platform == "linux"
 _DEAD_STATES = frozenset({"Z", "X", "x"})

@@ -14,8 +14,9 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from crosstrade_panel.domain.value import dataclass
 
 APP_NAME = "crosstrade-panel"
 HOME_VARIABLE = "CROSSTRADE_PANEL_HOME"

@@ -5,12 +5,13 @@ import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, field, fields, replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import TypeAlias, TypeVar, cast
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.paths import PRIVATE_FILE, make_private_folder, narrow, refuse_foreign_link
 
 Value: TypeAlias = bool | float | str | Mapping[str, str]

@@ -12,7 +12,6 @@ emptied together. tests/budget/hour.py measures how often.
 
 import math
 from collections import deque
-from statistics import median
 
 CAPACITY = 20.0
 REFILL_PER_S = 3.0
@@ -73,6 +72,8 @@ class Budget:
 
     def answered(self, now: float, took_s: float) -> None:
         """A read was answered; one much slower than those before is a server that throttles unsaid."""
+        from statistics import median  # noqa: PLC0415 - a press of the command line comes before any read
+
         usual_s = median(self._took_s) if len(self._took_s) >= _FEWEST_REMEMBERED else took_s
         self._took_s.append(took_s)
         if took_s > max(_SLOW_LEAST_S, _SLOW_TIMES * usual_s):

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
 
 from crosstrade_panel.domain.cancel import CancelRequest, ListedOrders, cancel_requests
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Timings, Verdict, headline
 from crosstrade_panel.domain.scope import OneAccount
 from crosstrade_panel.domain.snapshot import OrdersRead, in_scope
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.evidence import Evidence

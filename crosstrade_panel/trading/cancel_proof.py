@@ -1,13 +1,14 @@
 """Whether listed orders were cancelled: by two clean reads of the orders, account for account."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
 from crosstrade_panel.domain.snapshot import Order, OrdersRead
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.evidence import Evidence, Judgement
 from crosstrade_panel.trading.ports import Receipt
 

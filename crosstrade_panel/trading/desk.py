@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,6 +13,7 @@ from crosstrade_panel.domain.cancel import CancelRequest
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import Scope, account_of
 from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope, shown_in
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import (
     READ_SOURCES,

@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol, TypeAlias
 
 from crosstrade_panel.domain.names import fold
@@ -16,6 +16,7 @@ from crosstrade_panel.domain.snapshot import (
     Source,
     Stamp,
 )
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.ports import READ_SOURCES, Receipt
 
 _NEVER = float("-inf")

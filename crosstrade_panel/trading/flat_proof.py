@@ -1,12 +1,13 @@
 """Whether a flatten did what was asked: product section 3, as one pure judgement over the reads."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from crosstrade_panel.domain.names import fold, is_alias, may_be_same_instrument
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
 from crosstrade_panel.domain.scope import Scope, Side, account_of, is_outside
 from crosstrade_panel.domain.snapshot import Order, OrdersRead, Pair, Position
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.evidence import (
     Blocks,
     Claim,

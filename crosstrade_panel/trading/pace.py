@@ -1,7 +1,9 @@
 """Every waiting time of the program in one place, so that all of them scale by one factor."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
+
+from crosstrade_panel.domain.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

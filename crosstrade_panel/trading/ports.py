@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol, TypeAlias
@@ -11,6 +11,7 @@ from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.domain.scope import Scope
 from crosstrade_panel.domain.snapshot import AccountsRead, OrdersRead, Position, PositionsRead, Source
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.domain.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

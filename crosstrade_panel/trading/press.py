@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,6 +14,7 @@ from crosstrade_panel.domain.outcome import Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, Scope, is_within, overlap
 from crosstrade_panel.domain.snapshot import Position
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.pace import Pace
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """What comes of asking how things stand: one of four kinds of read, or none."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from crosstrade_panel.domain.outcome import Reason
 from crosstrade_panel.domain.snapshot import AccountsRead, OrdersRead, PositionsRead, Source
+from crosstrade_panel.domain.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """Reverse: a fresh read, sent once, never again; told only by the side and size that were read."""
 
-from dataclasses import dataclass
-
 from crosstrade_panel.domain.names import same_instrument
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import OneAccount, Side
 from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.evidence import Evidence
 from crosstrade_panel.trading.ports import (

@@ -1,12 +1,13 @@
 """Whether a reverse did what was asked: the expected side and size, by two clean reads."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from crosstrade_panel.domain.names import fold, same_instrument
 from crosstrade_panel.domain.outcome import Cause, Fate, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, is_outside
 from crosstrade_panel.domain.snapshot import Order, OrdersRead, Position
 from crosstrade_panel.domain.ticket import ReverseTicket
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.evidence import Evidence, Judgement, Look, TwoReads, two_reads
 from crosstrade_panel.trading.ports import Receipt
 

@@ -1,10 +1,11 @@
 """Which accounts were seen since start, and what they were ever seen to be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.snapshot import Account, OrdersRead, PositionsRead
+from crosstrade_panel.domain.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

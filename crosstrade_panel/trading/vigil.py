@@ -4,13 +4,14 @@ What was proved flat stays watched; what was not proved goes on being read. The 
 """
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict, headline
 from crosstrade_panel.domain.scope import account_of
 from crosstrade_panel.domain.snapshot import OrdersRead, Position, PositionsRead, same_rows, shown_in
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.evidence import Evidence, Judgement, Proof

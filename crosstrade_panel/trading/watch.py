@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from crosstrade_panel.domain.names import fold
@@ -21,6 +21,7 @@ from crosstrade_panel.domain.snapshot import (
     Source,
     Stamp,
 )
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.budget import BACKGROUND_LEAVES, VERIFYING_LEAVES, Budget
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import READ_SOURCES, Clock, Gateway, ReadFailedError

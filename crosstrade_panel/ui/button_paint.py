@@ -1,7 +1,6 @@
 """How a press button looks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from math import ceil
@@ -10,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QWidget
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.ui.fit import FittedText, draw, fit
 from crosstrade_panel.ui.theme import ButtonColours, Theme, contrast
 from crosstrade_panel.ui.view import Look

@@ -1,7 +1,7 @@
 """From what is known to what is shown: pure functions that make the parts of the view."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from crosstrade_panel.domain.snapshot import (
     protects,
     total_unrealized,
 )
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import FlattenLock, Lock, Phase, Press
 from crosstrade_panel.trading.watch import Failing

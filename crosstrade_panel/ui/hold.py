@@ -1,10 +1,11 @@
 """The counting of a hold, and where its ticks come from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer
+
+from crosstrade_panel.domain.value import dataclass
 
 TICK_MS = 15
 SLEEP_S = 5.0

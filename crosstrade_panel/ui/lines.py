@@ -1,10 +1,10 @@
 """The rows of a table as finished cells, made when they are looked at."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import overload
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.ui.view import Tone
 
 _MANY = 200

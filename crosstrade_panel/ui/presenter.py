@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from crosstrade_panel import texts
@@ -20,6 +20,7 @@ from crosstrade_panel.domain.scope import (
 )
 from crosstrade_panel.domain.snapshot import OrdersRead, find_account, in_scope
 from crosstrade_panel.domain.ticket import ReverseTicket, read_price, read_quantity
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.cancel import Cancel
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.flat_proof import FlattenProof

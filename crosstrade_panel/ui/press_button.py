@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QPushButton, QSizePolicy, QWidget
 
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.button_paint import Painting, Weight, paint_button

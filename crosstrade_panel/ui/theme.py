@@ -1,7 +1,7 @@
 """Colours, palette and stylesheet of the window, dark and light."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from crosstrade_panel import icon_files
 from crosstrade_panel.domain.snapshot import Mode
+from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.ui.view import Tone
 
 LEAST_CONTRAST = 4.5

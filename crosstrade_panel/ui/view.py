@@ -4,7 +4,7 @@ All texts are finished sentences or cells, to be shown as plain text.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from enum import Enum
 from typing import TypeAlias
@@ -12,6 +12,7 @@ from typing import TypeAlias
 from crosstrade_panel.domain.scope import Scope, Side
 from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.domain.ticket import OrderType, ReverseTicket, TimeInForce
+from crosstrade_panel.domain.value import dataclass
 
 
 class Look(Enum):

@@ -108,8 +108,8 @@ def with_summary(text: str, folder: Path) -> str:
             for each in goals
         ]
     before, _, rest = text.partition(_BEGIN)
-    _, found, after = rest.partition(_END)
-    if not found:
+    _, mark, after = rest.partition(_END)
+    if not mark:
         raise ValueError("no place for a summary")
     table = "\n".join(rows)
     return f"{before}{_BEGIN}{table}\n{_END}{after}"

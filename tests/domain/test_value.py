@@ -1,0 +1,131 @@
+"""The dataclasses of the program are those of the standard library in all that can be seen of them."""
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crosstrade_panel.domain.value import _dataclass, dataclass
+
+Decorator = Callable[..., Any]
+OPTIONS = [
+    {"frozen": True, "slots": True},
+    {"slots": True},
+    {},
+    {"frozen": True, "slots": True, "eq": False},
+    {"frozen": True, "repr": False},
+    {"eq": False, "slots": True},
+]
+
+
+def shapes(make: Decorator, options: dict[str, bool]) -> dict[str, Any]:
+    """The same few classes, by whichever decorator."""
+
+    class Nothing:
+        pass
+
+    class One:
+        value: object
+
+    class Three:
+        first: object
+        second: object = None
+        third: object = field(default=0, compare=False, repr=False)
+
+    class Owner:
+        first: object
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __hash__(self) -> int:
+            return 7
+
+        def __repr__(self) -> str:
+            return "own"
+
+    class Equal:  # noqa: PLW1641 - what becomes of its hash is the question
+        first: object
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Equal)
+
+    return {each.__name__: make(**options)(each) for each in (Nothing, One, Three, Owner, Equal)}
+
+
+def seen_of(made: Any, arguments: tuple[object, ...], other: tuple[object, ...]) -> list[object]:
+    """All that can be seen of two instances."""
+
+    def told(look: Callable[[], object]) -> object:
+        try:
+            return look()
+        except (TypeError, FrozenInstanceError, AttributeError) as error:
+            return type(error)
+
+    one, two, again = made(*arguments), made(*other), made(*arguments)
+
+    def change() -> None:
+        one.first = 5
+
+    return [
+        one == two,
+        one != two,
+        one == again,
+        one == arguments,
+        told(lambda: hash(one) == hash(again)),
+        told(lambda: len({one, again})),
+        repr(one) if made.__repr__ is not object.__repr__ else "",
+        told(lambda: dataclasses.replace(one) == one),
+        told(lambda: dataclasses.asdict(one)),
+        told(change),
+        [each.name for each in dataclasses.fields(made)],
+        made.__match_args__,
+        getattr(made, "__slots__", None),
+        made.__hash__ is None,
+    ]
+
+
+VALUES: st.SearchStrategy[object] = st.one_of(
+    st.integers(-1, 1), st.just(float("nan")), st.text(max_size=1), st.just([]), st.none()
+)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@given(values=st.lists(VALUES, min_size=6, max_size=6))
+def test_what_can_be_seen_of_a_value_is_what_the_standard_library_makes(
+    options: dict[str, bool], values: list[object]
+) -> None:
+    ours, theirs = shapes(_dataclass, options), shapes(dataclasses.dataclass, options)
+    for name, number in {"Nothing": 0, "One": 1, "Three": 3, "Owner": 1, "Equal": 1}.items():
+        arguments, other = tuple(values[:number]), tuple(values[3 : 3 + number])
+        assert seen_of(ours[name], arguments, other) == seen_of(theirs[name], arguments, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One of the usual kind."""
+
+    name: str
+    inner: tuple[int, ...] = ()
+
+
+def test_a_value_is_copied_and_matched_by_place() -> None:
+    one = Kept("a", (1, 2))
+    assert copy.copy(one) == copy.deepcopy(one) == one
+    match one:
+        case Kept(name, inner):
+            assert (name, inner) == ("a", (1, 2))
+
+
+def test_a_decorator_without_parentheses_serves_as_well() -> None:
+    @dataclass
+    class Bare:
+        number: int = 3
+
+    assert Bare() == Bare(3)
+    assert repr(Bare()).endswith("Bare(number=3)")
