@@ -77,7 +77,7 @@ if ((with_tests)); then
             export PYTHONUTF8=1
             timeout 1500 wine 'C:\Python311\python.exe' -X faulthandler -m pytest -q -p no:cacheprovider \
                 -n 2 --dist loadfile "${paths[@]}" </dev/null 2>&1 | cat >"$folder/records/$name.txt"
-        )
+        ) || failed=1 # and the other tests are made all the same
         tail -n 1 "$folder/records/$name.txt" | grep -q passed || failed=1
         grep -qE '^(FAILED|ERROR)' "$folder/records/$name.txt" && failed=1
         say "tests, $name: $(tail -n 1 "$folder/records/$name.txt")"
