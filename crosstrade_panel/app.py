@@ -39,7 +39,7 @@ from crosstrade_panel.server_choice import (
     practice_server,
     proxy_for,
 )
-from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, read_token
+from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, StoreProblem, read_token
 from crosstrade_panel.storage.instance import Instance, Other, claim
 from crosstrade_panel.storage.journal_file import JournalFileError
 from crosstrade_panel.storage.log import Redactor, end_log, start_log
@@ -210,6 +210,10 @@ class Program:
         )
         self._closed = asyncio.Event()
         self._is_connecting = False
+        self._is_asking = False
+        self._keeps_token = True
+        self._is_keyring_known = False
+        self._untested: tuple[object, str] | None = None
         self._is_leaving = False
         self._gateway: StreamGateway | None = None
         self._stream: StreamSwitch | None = None
@@ -290,6 +294,9 @@ class Program:
         if self._is_connecting:
             return  # the trader was faster: a token was pasted, or practice chosen
         if choice.base_url is None or choice.token is None:
+            self._is_asking = True
+            if isinstance(choice.problem, NoToken):
+                self._know_keyring(choice.problem.store)
             self._presenter.ask_for_token(_problem_text(choice))
             await self._show_interrupted(is_practice=False)
             self._show_journal()
@@ -300,8 +307,19 @@ class Program:
     async def _ask_soon(self) -> None:
         """A keyring may wait for a prompt: meanwhile a token can be pasted, or practice chosen."""
         await asyncio.sleep(_ASK_AFTER_S)
-        if not self._is_connecting:
+        if not self._is_connecting and not self._is_asking:  # else why it asks would be taken back
             self._presenter.ask_for_token("")
+
+    def _know_keyring(self, problem: StoreProblem | None) -> None:
+        self._is_keyring_known = True
+        self._keeps_token = problem not in {StoreProblem.NONE_HERE, StoreProblem.NOT_PRIVATE}
+
+    async def _find_keyring(self) -> None:
+        """Whether one is here, where it was not asked (a token in the environment) or did not answer yet."""
+        store = KeyringStore()
+        await in_thread("keyring", store.backend_name)
+        self._know_keyring(store.problem)
+        self._presenter.refresh()
 
     def _choose(self) -> ServerChoice:
         """Which server, which token. May wait for a keyring's prompt: never on the window's thread."""
@@ -362,8 +380,8 @@ class Program:
         watch.look_around = awake.look
         from crosstrade_panel.trading.vigil import Vigil  # noqa: PLC0415 - after the first paint
 
-        Vigil(desk)
-        if book.presses:
+        Vigil(desk, lambda: presenter.pressed_elsewhere)
+        if book.presses or presenter.pressed_elsewhere:
             desk.begin_anew()  # another token: what was read before proves nothing any more
         last = None if is_practice else self._settings.last_account or None
         presenter.connect(desk, is_practice=is_practice, last_account=last)
@@ -480,11 +498,15 @@ class Program:
         if self._stream is not None:
             self._presenter.know_stream(*self._stream.view())
         self._presenter.look_again()
-        is_unresolved = any(press.is_unresolved for press in self._presenter.book.presses)
+        followed = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
+        is_unresolved = any(press.is_unresolved for press in followed)
         wanted_ms = _REFRESH_MS if is_unresolved else _CALM_REFRESH_MS
         if self._refresh.interval() != wanted_ms:
             self._refresh.setInterval(wanted_ms)
         self._rest_while_hidden(is_unresolved=is_unresolved)
+        if self._presenter.may_take_token and not self._is_keyring_known:
+            self._is_keyring_known = True
+            self._supervisor.start("find keyring", self._find_keyring())
         if self._window.are_settings_shown:
             self._preferences.know_accounts(self._presenter.account_choices)
 
@@ -514,9 +536,16 @@ class Program:
 
     def _show_panel(self, view: PanelView) -> None:
         if not self._is_leaving:
-            self._window.show_panel(view)
+            self._window.show_panel(self._with_token(view))
             presses = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
             self._manners.show_state(presses, self._watch)
+
+    def _with_token(self, view: PanelView) -> PanelView:
+        """What the presenter does not know: whether a token can be kept, and whether this one was tested."""
+        if self._untested is not None and self._untested[0] is self._gateway:
+            notes = (*view.status.notes, self._untested[1])
+            view = replace(view, status=replace(view.status, notes=notes))
+        return view if self._keeps_token else replace(view, keeps_token=False)
 
     def _rest_while_hidden(self, *, is_unresolved: bool) -> None:
         """Read rarely where nobody looks and nothing can be pressed; at once when somebody looks again."""
@@ -564,18 +593,48 @@ class Program:
         origin = choice.base_url.origin
         # A press need not wait for the test; the keyring does: it never keeps what the server did not accept.
         await self._connect(choice, choice.base_url, token)
-        connected = self._gateway
-        while not is_accepted(reason := await self._test_token(choice, choice.base_url, token)):
-            if reason is not None and reason.cause is Cause.TOKEN_REFUSED:
-                return
-            await asyncio.sleep(_TEST_AGAIN_S)
-            if self._gateway is not connected:
-                return  # another token came in its place
+        if not await self._is_good(choice, choice.base_url, token):
+            return
         try:
             await in_thread("keyring", lambda: self._store.save(origin, token.reveal()))
         except CredentialError:
             self._preferences.note_session_only(origin)
             self._presenter.say(cli_texts.TOKEN_FOR_SESSION)
+
+    async def _is_good(self, choice: ServerChoice, base_url: BaseUrl, token: Secret) -> bool:
+        """Test the token in use until the server says yes or no; until then the window says that it did not.
+
+        False, too, once another token came in its place.
+        """
+        connected, watch = self._gateway, self._watch
+        answered = asyncio.Event()
+
+        def look() -> None:
+            if watch is not None and watch.latest is not None:
+                answered.set()  # it can be reached again: nothing to wait for
+
+        if watch is not None:
+            watch.listeners.append(look)
+        try:
+            while not is_accepted(reason := await self._test_token(choice, base_url, token)):
+                if reason is None or reason.cause is Cause.TOKEN_REFUSED or self._gateway is not connected:
+                    return False
+                # As the trader knows it: where nothing else is meant, neither https nor its port is named.
+                server = base_url.origin.removeprefix("https://").removesuffix(":443")
+                said = texts.token_untested(server, reason.cause, keeps_token=self._keeps_token)
+                self._untested = (connected, said)
+                self._presenter.refresh()
+                answered.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_TEST_AGAIN_S):
+                        await answered.wait()
+                if self._gateway is not connected:
+                    return False
+            return True
+        finally:
+            if self._untested is not None and self._untested[0] is connected:
+                self._untested = None
+                self._presenter.refresh()
 
     def _choose_address(self) -> ServerChoice:
         return choose_server(

@@ -295,7 +295,9 @@ class Archive:
             JournalRow(
                 press.press_id,
                 texts.journal_time(press.at, self._now().astimezone().date()),
-                texts.press_words(press.action, press.account, press.instrument, press.side),
+                texts.press_words(
+                    press.action, press.account, press.instrument, press.side, is_practice=press.practice
+                ),
                 texts.listed_verdict(press.verdict),
                 Tone.DOUBT if verdict is None else tone_of(verdict),
                 texts.full_time(press.at),
@@ -417,6 +419,7 @@ def write_list(journal: SqliteJournal, wanted: Wanted, path: Path) -> int:
                     texts.listed_verdict(press.verdict),
                     "yes" if press.acknowledged else "",
                     press.press_id,
+                    texts.PRACTICE_SERVER if press.practice else press.origin,
                 )
             before = found[-1].seq
 

@@ -103,7 +103,7 @@ def outcome_object(
 def _detail(outcome: Outcome, detail: str, *, is_practice: bool) -> str:
     title = texts.outcome_title(outcome)
     if not detail and outcome.reason is not None:
-        detail = texts.reason_sentence(outcome.reason)
+        detail = texts.reason_sentence(outcome.reason, is_practice=is_practice)
     if detail:
         return f"{title}: {detail}"
     return f"{title} · {texts.holder(is_practice=is_practice)}" if texts.was_read(outcome) else title

@@ -11,13 +11,13 @@ from typing import TypeAlias
 
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import Side
-from crosstrade_panel.domain.snapshot import Position
+from crosstrade_panel.domain.snapshot import Order, Position
 from crosstrade_panel.elsewhere import presses_of
 from crosstrade_panel.storage.journal_file import JournalFileError
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.owner import this_process
 from crosstrade_panel.trading.ports import Clock, Fact
-from crosstrade_panel.trading.press import Press
+from crosstrade_panel.trading.press import Phase, Press
 
 _log = logging.getLogger(__name__)
 
@@ -101,15 +101,14 @@ def _told(press: Press, record: PressRecord) -> Press:
     elif not record.owner_alive:
         reason = Reason(Cause.INTERRUPTED)
         outcome = Outcome(Verdict.UNKNOWN, record.at, (), press.scope, press.ticket, reason=reason)
-    return replace(press, outcome=outcome)
+    return replace(press, outcome=outcome, phase=press.phase if outcome is None else Phase.ENDED)
 
 
 def _complete(outcome: Outcome, facts: Mapping[str, Fact]) -> Outcome:
-    fates = facts.get("fates")
     elsewhere, late_s = facts.get("elsewhere_open"), _number(facts.get("late_s"))
     return replace(
         outcome,
-        fates=tuple(_fate(row) for row in fates if isinstance(row, dict)) if isinstance(fates, list) else (),
+        fates=tuple(_fate(row) for row in _rows(facts.get("fates"))),
         reason=_reason(facts),
         timings=Timings(
             *(_number(facts.get(f"{name}_s")) for name in ("sent", "delivered", "answered", "proved"))
@@ -120,13 +119,34 @@ def _complete(outcome: Outcome, facts: Mapping[str, Fact]) -> Outcome:
 
 
 def _fate(row: Mapping[str, Fact]) -> Fate:
-    rows = row.get("still_open")
+    account = _text(row.get("account")) or "?"
     return Fate(
-        _text(row.get("account")) or "?",
+        account,
         _verdict(row.get("verdict")),
-        tuple(_position(each) for each in rows if isinstance(each, dict)) if isinstance(rows, list) else (),
+        tuple(_position(each) for each in _rows(row.get("still_open"))),
+        tuple(_order(each, account) for each in _rows(row.get("working_orders"))),
         reason=_reason(row),
         takes_headline=row.get("headline") is not False,
+    )
+
+
+def _rows(value: Fact) -> list[Mapping[str, Fact]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _order(row: Mapping[str, Fact], account: str) -> Order:
+    quantity, filled = row.get("quantity"), row.get("filled")
+    return Order(
+        _text(row.get("account")) or account,
+        _text(row.get("order_id")),
+        _text(row.get("instrument")),
+        _text(row.get("state")),
+        _text(row.get("order_type")),
+        _text(row.get("action")),
+        quantity=quantity if isinstance(quantity, int) else None,
+        filled=filled if isinstance(filled, int) else None,
+        limit_price=_decimal(row.get("limit_price")),
+        stop_price=_decimal(row.get("stop_price")),
     )
 
 

@@ -200,8 +200,13 @@ def scope_text(scope: Scope) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 position`, `2 positions`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """`1 position`, `2 positions`, `2 presses`."""
+    return f"{number} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """`positions`, `presses`."""
+    return f"{noun}es" if noun.casefold().endswith(("s", "x", "sh", "ch")) else f"{noun}s"
 
 
 def amount(value: Decimal | None) -> str:
@@ -325,16 +330,21 @@ def _to_the_second(at: datetime) -> str:
     return clock_time(at)[:8]
 
 
-def outcome_lines(outcome: Outcome, *, is_practice: bool, are_orders_named: bool = False) -> tuple[str, ...]:
+def outcome_lines(
+    outcome: Outcome, *, is_practice: bool, are_orders_named: bool = False, doubt: Reason | None = None
+) -> tuple[str, ...]:
     """What else is known: by whom, why, per account, what to do next, and the times.
 
-    `are_orders_named`: the orders of a single account stand beside it already.
+    `are_orders_named`: the orders of a single account stand beside it already. `doubt`: why the press itself
+    had no usable answer, however the reads settled it.
     """
     lines = [_authority(outcome, is_practice=is_practice)]
     if outcome.flat_at is not None and outcome.verdict is Verdict.REOPENED:
         lines.append(f"was flat {clock_time(outcome.flat_at)}")
     if outcome.reason is not None:
         lines.append(_sentence(reason_sentence(outcome.reason, is_practice=is_practice)))
+    if doubt is not None and (outcome.reason is None or outcome.reason.cause is not doubt.cause):
+        lines.append(without_answer(doubt, is_practice=is_practice))
     if outcome.warning:
         lines.append(f"Warning: “{outcome.warning}”")
     if outcome.ticket is not None:
@@ -345,10 +355,26 @@ def outcome_lines(outcome: Outcome, *, is_practice: bool, are_orders_named: bool
     if outcome.verdict is Verdict.REFUSED:
         lines.append(_refused_line(outcome, is_practice=is_practice))
     lines.append(_next_step(outcome))
-    if outcome.reason is not None and outcome.reason.cause in _NO_WAY_THROUGH and not is_practice:
+    why = outcome.reason or (doubt if outcome.verdict.is_loud else None)
+    if why is not None and why.cause in _NO_WAY_THROUGH and not is_practice:
         lines.append(FALLBACK)
     lines.append(timings_text(outcome.timings))
     return tuple(line for line in lines if line)
+
+
+def without_answer(doubt: Reason, *, is_practice: bool) -> str:
+    """Why the press had no usable answer; all else that is told of it comes from the reads."""
+    return f"{_sentence(cause_words(doubt.cause, is_practice=is_practice))}; the reads show this"
+
+
+def working_in_scope(orders: Sequence[Order], scope: Scope) -> str:
+    """`1 order working in scope: Buy 1 YM 12-25 Limit`: beside a flat, which speaks of other pairs."""
+    is_wide = isinstance(scope, EveryAccount)
+    first = [
+        f"{_order_itself(order)} in {order.account}" if is_wide else _order_itself(order)
+        for order in orders[:_MOST_NAMED]
+    ]
+    return f"{count(len(orders), 'order')} working in scope: {_first_of(first, len(orders))}"
 
 
 def _closed_outside(outcome: Outcome) -> str:
@@ -365,6 +391,8 @@ def _closed_outside(outcome: Outcome) -> str:
 def _next_step(outcome: Outcome) -> str:
     """What to do now. "Safe to press again" only where no other press is in flight and all was as read."""
     cause = None if outcome.reason is None else outcome.reason.cause
+    if outcome.verdict is Verdict.REFUSED and _names_nothing(outcome.reason):
+        return "It does not say what is wrong. Check account and instrument, then press again."
     if outcome.verdict is Verdict.REFUSED and cause in _AFTER_A_REFUSAL:
         return _AFTER_A_REFUSAL[cause]
     if outcome.verdict is Verdict.NOT_SENT and cause is Cause.LOCKED:
@@ -372,6 +400,13 @@ def _next_step(outcome: Outcome) -> str:
     if outcome.verdict is Verdict.NOT_SENT and cause is Cause.NOT_AS_READ:
         return "This press sent nothing. Look at the position first."
     return _NEXT_STEPS.get(outcome.verdict, "")
+
+
+def _names_nothing(reason: Reason | None) -> bool:
+    """A "no" that fits anything: so the API answers an account or an instrument that it does not know."""
+    if reason is None or reason.cause is not Cause.SERVER_SAID_NO:
+        return False
+    return reason.said.strip(" .").casefold() in {"", "invalid request", "bad request"}
 
 
 def _authority(outcome: Outcome, *, is_practice: bool) -> str:
@@ -408,7 +443,7 @@ def _refused_line(outcome: Outcome, *, is_practice: bool) -> str:
 def _reverse_line(outcome: Outcome, ticket: ReverseTicket) -> str:
     expected = f"{side_word(ticket.entering)} {ticket.quantity} {ticket.instrument}"
     if outcome.verdict is Verdict.REVERSED:
-        return f"now {expected}"
+        return f"{expected} at {_to_the_second(outcome.at)}"
     found = [position_text(row) for fate in outcome.fates for row in fate.still_open]
     if outcome.verdict is Verdict.REVERSE_MISMATCH:
         return f"expected {expected}, found {', '.join(found) or 'flat'}"
@@ -528,15 +563,21 @@ def checking_title(scope: Scope, ticket: ReverseTicket | None) -> str:
     return f"No usable answer, checking · {what}"
 
 
-def shows_text(rows: Sequence[Position], *, is_practice: bool) -> str:
-    """What one read showed; no proof."""
+def shows_text(rows: Sequence[Position], *, is_practice: bool, is_one_of_many: bool = False) -> str:
+    """What one read showed, the last one of many perhaps; no proof."""
     shower = "the practice exchange" if is_practice else "NinjaTrader"
-    return f"{shower} shows {_positions(rows) or 'nothing open'} (one read)"
+    which = "last read" if is_one_of_many else "one read"
+    return f"{shower} shows {_positions(rows) or 'nothing open'} ({which})"
 
 
-def no_answer_yet(rows: Sequence[Position] | None, *, is_practice: bool) -> str:
+SHOWS_NOT_TOLD = "The last read does not tell what is open"
+
+
+def no_answer_yet(rows: Sequence[Position] | None, *, is_practice: bool, is_one_of_many: bool = False) -> str:
     """A second after sending without an answer."""
-    return "no answer yet" if rows is None else f"no answer yet — {shows_text(rows, is_practice=is_practice)}"
+    if rows is None:
+        return "no answer yet"
+    return f"no answer yet — {shows_text(rows, is_practice=is_practice, is_one_of_many=is_one_of_many)}"
 
 
 # --- the buttons ---
@@ -545,9 +586,13 @@ FLATTEN = "FLATTEN"
 FLATTEN_AGAIN = "FLATTEN AGAIN"
 REVERSE = "REVERSE"
 FIRST_MAY_STILL_ACT = "the first may still act"
+FIRST_NOT_SEEN = "the first is not acknowledged"
+"""It was proved flat, and what came after it is still to be looked at."""
 OVERLAPS = "overlaps a press in flight"
 REVERSE_MAY_ENTER = "a reverse may still place its entry"
 LOCKED = "press in flight — wait for its answer"
+LOCKED_UNREAD = "press in flight — wait for one read"
+LOCKED_A_MOMENT = "pressed just now — wait a moment"
 NO_TOKEN = "NO TOKEN"  # noqa: S105 - words, not a token
 NO_TOKEN_YET = "looking for the token…"  # noqa: S105 - words, not a token
 BUTTON_CHANGED = "not sent — the button had changed: look, and press again"
@@ -667,7 +712,8 @@ REVERSE_NOT_SENT = "not sent"
 REVERSE_HELD_TOO_LONG = "not sent — more than 3 s went by; press again"
 REVERSE_READ_FAILED = "not sent — the position could not be read"
 REVERSE_READ_SLOW = "not sent — the read took too long"
-REVERSE_LET_GO = "let go too early — nothing was sent"
+LET_GO = "let go too early — nothing was sent"
+CANCELLED_GESTURE = "cancelled — nothing was sent"
 REVERSE_OVERTAKEN = "not sent — a flatten of this position came first"
 
 
@@ -744,12 +790,23 @@ def no_token_here(origin: str, store: str | None, *, environment_ignored: bool) 
     if store is None:
         return ""
     return {
-        "none_here": "this system has no keyring: a token serves until the panel is closed",
-        "not_private": "no keyring here keeps secrets: a token serves until the panel is closed",
+        "none_here": "this system has no keyring",
+        "not_private": "no keyring here keeps secrets",
         "locked": "the keyring is locked",
         "timed_out": "the keyring did not answer",
         "failed": "the keyring failed",
     }[store]
+
+
+def token_untested(server: str, cause: Cause, *, keeps_token: bool) -> str:
+    """A token that was pasted while no read with it is answered. `keeps_token`: there is a keyring for it."""
+    if cause in {Cause.CONNECT_FAILED, Cause.CONNECT_TIMEOUT, Cause.NO_LINK}:
+        why = f"{server} cannot be reached"
+    elif cause in {Cause.NO_ANSWER, Cause.CONNECTION_LOST}:
+        why = f"{server} does not answer"
+    else:
+        why = f"{server}: {cause_words(cause)}"
+    return f"token not tested yet: {why}{' — it is kept once a read is answered' if keeps_token else ''}"
 
 
 def no_read_text(age_s: float) -> str:
@@ -787,11 +844,7 @@ def account_gone(name: str) -> str:
 
 def unresolved_at_close(number: int) -> str:
     """The first attempt to close the window with something open to decide."""
-    return (
-        f"{count(number, 'press')} unresolved — close again to leave"
-        if number != 1
-        else ("1 press unresolved — close again to leave")
-    )
+    return f"{count(number, 'press')} unresolved — close again to leave"
 
 
 SHOW_PANEL = "Show the panel"
@@ -815,6 +868,11 @@ START_ANOTHER = "START ANOTHER"
 ON_WAYLAND = "Wayland without XWayland: the window cannot stay on top by itself, nor return to its place"
 ANOTHER_PROCESS = "from another process"
 NO_OUTCOME_YET = "no outcome in the journal yet"
+
+
+def told_by_that_process(at: datetime) -> str:
+    """Whose word the rest of a card is, and of when."""
+    return f"As that process told it at {clock_time(at)}"
 
 
 def elsewhere_title(title: str) -> str:
@@ -865,8 +923,9 @@ JOURNAL_UNREADABLE = "the journal could not be read"
 EXPORT_RUNNING = "exporting…"
 LIST_COLUMNS = (
     "time (UTC)", "time (local)", "action", "account", "instrument", "side", "outcome", "acknowledged",
-    "press",
+    "press", "server",
 )  # fmt: skip
+PRACTICE_SERVER = "practice"
 TIMELINE_COLUMNS = ("seconds after the press", "time (UTC)", "time (local)", "step", "what", "detail")
 _WAYS = {"rest": "REST", "stream": "the stream"}
 _SOURCES = {
@@ -892,10 +951,17 @@ def full_time(at: datetime) -> str:
     return at.astimezone().isoformat(" ", "milliseconds")[:23]
 
 
-def press_words(action: str, account: str | None, instrument: str | None, side: str | None) -> str:
-    """`FLATTEN Sim101 · MES 12-25 · Short`, from what the journal holds."""
+def press_words(
+    action: str,
+    account: str | None,
+    instrument: str | None,
+    side: str | None,
+    *,
+    is_practice: bool = False,
+) -> str:
+    """`FLATTEN Sim101 · MES 12-25 · Short · practice`, from what the journal holds."""
     kept = side.capitalize() if side in {"long", "short"} and action == "flatten" else None
-    parts = [account or ALL_ACCOUNTS, instrument, kept]
+    parts = [account or ALL_ACCOUNTS, instrument, kept, PRACTICE_SERVER if is_practice else None]
     return f"{action.upper()} {' · '.join(_plain(part) for part in parts if part)}".strip()
 
 
@@ -918,8 +984,8 @@ def verdicts_meant(text: str) -> tuple[str, ...]:
 def journal_count(shown: int, total: int | None) -> str:
     """`12 presses`, `200 of 100,000 presses`."""
     if total is None or total <= shown:
-        return count(shown, "press") if shown == 1 else f"{shown:,} presses"
-    return f"{shown:,} of {total:,} presses"
+        return f"{shown:,} {'press' if shown == 1 else plural('press')}"
+    return f"{shown:,} of {total:,} {plural('press')}"
 
 
 def journal_first(shown: int, *, is_newest: bool = True) -> str:

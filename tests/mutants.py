@@ -57,6 +57,7 @@ _BOOK = ("tests/trading/test_press_book.py",)
 _WATCH = ("tests/trading/test_watch.py",)
 _SENDING = ("tests/trading/test_sending.py",)
 _VIGIL = ("tests/trading/test_vigil.py",)
+_VIGIL_ELSEWHERE = ("tests/trading/test_vigil_elsewhere.py",)
 _VIGIL_REVERSE = ("tests/trading/test_vigil_reverse.py",)
 _CANCEL = ("tests/trading/test_cancel.py",)
 _LISTED = ("tests/domain/test_cancel.py",)
@@ -900,6 +901,42 @@ MUTANTS = (
         "(_HOLDING if key in holding else 0.0)",
         "0.0",
         _BACKGROUND,
+    ),
+    Mutant(
+        "where the snapshot is refused the accounts are listed in its stead",
+        "trading/watch.py",
+        "if source is Source.SNAPSHOT and self._lists_next:",
+        "if False:",
+        _WATCH,
+    ),
+    # -- another process's press, after its outcome ---
+    Mutant(
+        "another process's press is gone on with",
+        "trading/vigil.py",
+        "watched += [press for press in others if self._is_followed(press)]",
+        "pass",
+        _VIGIL_ELSEWHERE,
+    ),
+    Mutant(
+        "no read takes back that more was closed than asked",
+        "trading/vigil.py",
+        "if is_more or not is_whole or",
+        "if not is_whole or",
+        _VIGIL_ELSEWHERE,
+    ),
+    Mutant(
+        "what was open before another process's press is remembered",
+        "trading/vigil.py",
+        "before = self._before.get(press.id, {})",
+        "before = {}",
+        _VIGIL_ELSEWHERE,
+    ),
+    Mutant(
+        "the proof of another process's press starts again after sleep",
+        "trading/vigil.py",
+        "press.proof.evidence.begin_anew(self._desk.watch.anew_at)",
+        "pass",
+        _VIGIL_ELSEWHERE,
     ),
     # -- the client ---
     Mutant(

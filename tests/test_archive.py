@@ -256,10 +256,30 @@ async def test_the_list_is_exported_as_it_is_sorted(
     path = tmp_path / "list.csv"
     archived.export_list(str(path))
     await settle(tasks)
-    assert [row[-1] for row in rows_of(path)[1:]] == ["A", "B", "C"]
+    assert [row[-2] for row in rows_of(path)[1:]] == ["A", "B", "C"]
     # Names that are masked meanwhile change neither the order nor its arrow.
     archived.repaint()
     assert page.sorting == by_account
+
+
+@pytest.mark.anyio
+async def test_a_press_made_in_practice_is_told_apart_in_the_list_and_in_its_export(
+    journal: SqliteJournal, page: PageOnPaper, tasks: Tasks, tmp_path: Path
+) -> None:
+    write(journal, "live", origin="https://app.crosstrade.io:443", practice=False)
+    write(journal, "practised", origin="http://127.0.0.1:40123", practice=True)
+    archived = make(journal, page, tasks)
+    archived.look()
+    path = tmp_path / "list.csv"
+    archived.export_list(str(path))
+    await settle(tasks)
+    assert [row.what for row in page.rows] == [
+        "FLATTEN Sim101 · MES 12-25 · practice",
+        "FLATTEN Sim101 · MES 12-25",
+    ]
+    head, *rows = rows_of(path)
+    assert head[-1] == "server"
+    assert [row[-1] for row in rows] == ["practice", "https://app.crosstrade.io:443"]
 
 
 @pytest.mark.anyio
@@ -473,7 +493,7 @@ async def test_the_list_is_exported_as_it_is_narrowed_and_not_only_what_is_loade
     assert head == list(texts.LIST_COLUMNS)
     assert len(rows) == (PAGE + 20) // 2
     assert rows[-1][2:] == [
-        "flatten", "'=cmd|'/c calc'!A1", "MES 12-25", "", "FLAT", "yes", "p1"
+        "flatten", "'=cmd|'/c calc'!A1", "MES 12-25", "", "FLAT", "yes", "p1", ""
     ]  # fmt: skip
     assert rows[-1][0] == "2026-01-02T12:00:00.412000+00:00"
     assert page.count == f"exported {len(rows)} rows to list.csv"

@@ -6,19 +6,21 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
 from crosstrade_panel import hearsay
 from crosstrade_panel.domain.outcome import Cause, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
+from crosstrade_panel.domain.snapshot import Order
 from crosstrade_panel.hearsay import Hearsay
 from crosstrade_panel.storage.journal_file import JournalFileError, Problem
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.owner import Owner, this_process
 from crosstrade_panel.system_clock import SystemClock, system_seconds
 from crosstrade_panel.trading.ports import Fact
-from crosstrade_panel.trading.press import Press
+from crosstrade_panel.trading.press import Phase, Press
 
 pytestmark = pytest.mark.anyio
 
@@ -176,6 +178,37 @@ async def test_rows_that_were_tampered_with_show_less_and_break_nothing(facts: d
     [press] = await shown_of(record(verdict="unknown", ended_facts=facts))
     assert press.outcome is not None
     assert press.outcome.verdict is Verdict.UNKNOWN
+
+
+async def test_the_orders_that_were_left_working_are_told_too() -> None:
+    working: list[Fact] = [
+        {
+            "account": "Sim101",
+            "order_id": "id-7",
+            "instrument": "MES 12-25",
+            "state": "Working",
+            "order_type": "Limit",
+            "action": "Buy",
+            "quantity": 2,
+            "filled": 0,
+            "limit_price": "4500.25",
+            "stop_price": None,
+        },
+        {"quantity": "x", "filled": [], "limit_price": "y"},
+        7,
+    ]
+    fate: dict[str, Fact] = {
+        "account": "Sim101",
+        "verdict": "orders_working",
+        "working_orders": working,
+    }
+    [press] = await shown_of(record(verdict="orders_working", ended_facts={"fates": [fate]}))
+    assert press.outcome is not None
+    assert press.outcome.fates[0].working_orders == (
+        Order("Sim101", "id-7", "MES 12-25", "Working", "Limit", "Buy", 2, 0, Decimal("4500.25")),
+        Order("Sim101", None, None, None),
+    )
+    assert press.phase is Phase.ENDED
 
 
 async def test_a_scope_that_cannot_be_read_counts_as_everything() -> None:

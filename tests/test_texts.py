@@ -11,6 +11,7 @@ from crosstrade_panel import texts
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdict
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Side
 from crosstrade_panel.domain.snapshot import Position
+from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.ui import captions
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -118,6 +119,41 @@ def test_after_a_refusal_the_next_step_is_that_of_its_reason(cause: Cause) -> No
     assert told[-1 if cause is not Cause.TOKEN_REFUSED else -2] not in usual
 
 
+@pytest.mark.parametrize(
+    ("cause", "keeps", "told"),
+    [
+        (
+            Cause.CONNECT_FAILED,
+            True,
+            "app.example cannot be reached — it is kept once a read is answered",
+        ),
+        (Cause.CONNECT_FAILED, False, "app.example cannot be reached"),
+        (Cause.NO_ANSWER, True, "app.example does not answer — it is kept once a read is answered"),
+        (Cause.CERTIFICATE, False, "app.example: the server's certificate is not trusted"),
+    ],
+)
+def test_a_token_that_was_not_tested_names_the_server_and_why(cause: Cause, keeps: bool, told: str) -> None:
+    assert texts.token_untested("app.example", cause, keeps_token=keeps) == f"token not tested yet: {told}"
+
+
+@pytest.mark.parametrize(
+    ("said", "names_something"),
+    [
+        ("Invalid request", False),
+        ("invalid request.", False),
+        ("", False),
+        ("Order rejected: the limit price is off the tick", True),
+        ("Invalid request: no such account", True),
+    ],
+)
+def test_what_a_refusal_names_is_to_be_put_right_only_where_it_names_something(
+    said: str, names_something: bool
+) -> None:
+    told = lines(Outcome(Verdict.REFUSED, NOON, reason=Reason(Cause.SERVER_SAID_NO, said)))
+    assert ("Put right what it names" in told) is names_something
+    assert ("It does not say what is wrong. Check account and instrument" in told) is not names_something
+
+
 def test_what_was_closed_outside_the_scope_is_named() -> None:
     other = Position("Apex-07", "NQ 12-25", Side.LONG, 1)
     told = lines(
@@ -140,3 +176,65 @@ def test_no_sentence_speaks_of_http() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
                 assert not jargon.search(node.value), node.value
+
+
+@pytest.mark.parametrize(
+    ("noun", "several"),
+    [
+        ("position", "2 positions"),
+        ("order", "2 orders"),
+        ("ORDER", "2 ORDERS"),
+        ("order id", "2 order ids"),
+        ("account", "2 accounts"),
+        ("press", "2 presses"),
+    ],
+)
+def test_several_of_a_thing_are_spelled_as_they_are_spoken(noun: str, several: str) -> None:
+    assert texts.count(1, noun) == f"1 {noun}"
+    assert texts.count(2, noun).casefold() == several.casefold()
+
+
+def test_every_noun_that_is_counted_has_its_plural_tested() -> None:
+    tested = {"position", "order", "ORDER", "order id", "account", "press"}
+    counted = set()
+    for path in Path(texts.__file__ or "").parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or len(node.args) != 2:
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            noun = node.args[1]
+            if name == "count" and isinstance(noun, ast.Constant) and isinstance(noun.value, str):
+                counted.add(noun.value)
+    assert "press" in counted
+    assert counted <= tested
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(1, "1 press unresolved"), (2, "2 presses unresolved"), (6, "6 presses unresolved")]
+)
+def test_presses_are_counted_when_the_window_is_to_close(number: int, told: str) -> None:
+    assert texts.unresolved_at_close(number) == f"{told} — close again to leave"
+
+
+def test_a_reverse_is_told_as_of_its_proof_and_never_as_of_now() -> None:
+    ticket = ReverseTicket("Sim101", "MES 12-25", Side.SHORT, 2)
+    told = lines(Outcome(Verdict.REVERSED, NOON, scope=OneAccount("Sim101", "MES 12-25"), ticket=ticket))
+    assert f"Long 2 MES 12-25 at {texts.clock_time(NOON)[:8]}" in told.splitlines()
+    assert "now" not in told
+
+
+@pytest.mark.parametrize("verdict", [Verdict.STILL_OPEN, Verdict.FLAT, Verdict.REOPENED])
+def test_why_a_press_had_no_usable_answer_is_told_however_the_reads_settled_it(verdict: Verdict) -> None:
+    doubt = Reason(Cause.NINJATRADER_OFFLINE, "NinjaTrader is not connected", 408)
+    told = texts.outcome_lines(Outcome(verdict, NOON), is_practice=False, doubt=doubt)
+    assert "NinjaTrader did not answer CrossTrade; the reads show this" in told
+    assert (texts.FALLBACK in told) is verdict.is_loud
+    told = texts.outcome_lines(Outcome(verdict, NOON), is_practice=True, doubt=doubt)
+    assert "Its NinjaTrader did not answer the practice exchange; the reads show this" in told
+    assert texts.FALLBACK not in told
+
+
+def test_why_there_was_no_usable_answer_is_told_once() -> None:
+    doubt = Reason(Cause.NO_ANSWER)
+    told = texts.outcome_lines(Outcome(Verdict.UNKNOWN, NOON, reason=doubt), is_practice=False, doubt=doubt)
+    assert sum("no answer came" in line.casefold() for line in told) == 1

@@ -60,7 +60,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ListedPress:
-    """One line of the journal's list. `seq` orders presses as they were journalled."""
+    """One line of the journal's list. `seq` orders presses as they were journalled.
+
+    `origin`: the server that it was for, empty where the journal does not tell; `practice`: that was the
+    practice exchange of the program.
+    """
 
     seq: int
     press_id: str
@@ -71,6 +75,8 @@ class ListedPress:
     side: str | None
     verdict: str | None
     acknowledged: bool
+    origin: str = ""
+    practice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,4 +285,6 @@ def _listed(row: _ListedRow) -> ListedPress:
         side=name_of(facts.get("side")),
         verdict=verdict,
         acknowledged=bool(acknowledged),
+        origin=name_of(facts.get("origin")) or "",
+        practice=facts.get("practice") is True,
     )

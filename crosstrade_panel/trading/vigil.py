@@ -4,6 +4,7 @@ What was proved flat stays watched; what was not proved goes on being read. The 
 """
 
 import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 
@@ -28,6 +29,7 @@ _MAY_OPEN_AGAIN = frozenset({Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.ORDERS_WOR
 _TOLD_AS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN})
 _WAITS_FOR_ORDERS = _MAY_OPEN_AGAIN | {Verdict.REVERSE_WORKING, Verdict.STILL_WORKING}
 _REVERSE_PROVED = frozenset({Verdict.REVERSED, Verdict.REVERSE_WORKING, Verdict.REVERSE_MISMATCH})
+_MAY_NAME_NOBODY = frozenset({Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
 _CANCEL_TOLD = frozenset({Verdict.CANCELLED, Verdict.STILL_WORKING})
 
 
@@ -64,18 +66,26 @@ class _News:
 class Vigil:
     """Goes on with the presses of a desk's book that have their outcome, until they are acknowledged."""
 
-    def __init__(self, desk: Desk) -> None:
-        """Follow the desk's watch from now on."""
+    def __init__(self, desk: Desk, others: Callable[[], Iterable[Press]] = tuple) -> None:
+        """Follow the desk's watch from now on.
+
+        `others`: presses of other processes that are shown here. A command line ends with its window, and
+        nobody would go on with its press.
+        """
         self._desk = desk
+        self._others = others
+        self._before: dict[str, Mapping[str, tuple[Position, ...]]] = {}
         self._kept: dict[str, _Kept] = {}
         desk.watch.followers.append(self.on_read)
 
     def on_read(self, read: Read) -> None:
         """A read has come back, whoever asked for it."""
-        presses = self._desk.book.presses
-        watched = [press for press in presses if self._is_watched(press, presses[-1])]
+        own, others = self._desk.book.presses, tuple(self._others())
+        self._remember_before((*others, *self._desk.book.elsewhere))
+        watched = [press for press in own if self._is_watched(press, own[-1])]
+        watched += [press for press in others if self._is_followed(press)]
         self._kept = {press.id: self._kept.get(press.id) or self._begin(press) for press in watched}
-        for press in presses:
+        for press in (*own, *others):
             if press.outcome is not None and press.id not in self._kept:
                 press.proof = None  # of a hundred accounts each read that it holds on to is a megabyte
         for press in watched:
@@ -87,7 +97,37 @@ class Vigil:
             key for press in watched for key in self._accounts_to_ask(press)
         )
 
-    def _is_watched(self, press: Press, newest: Press) -> bool:
+    def _is_followed(self, press: Press) -> bool:
+        """Whether a press of another process is gone on with, as one's own is.
+
+        Not a reverse, of whose ticket the journal is asked for too little, nor one that closed more than was
+        asked: what it closed was told to the other process alone, and no read takes that back.
+        """
+        outcome = press.outcome
+        if outcome is None or press.is_reverse:
+            return False
+        is_more = any(fate.verdict is Verdict.CLOSED_MORE_THAN_ASKED for fate in outcome.fates)
+        is_whole = bool(outcome.fates) or outcome.verdict in _MAY_NAME_NOBODY  # else rows are missing
+        if is_more or not is_whole or not self._is_watched(press, None):
+            return False
+        if press.proof is not None and press.proof.evidence.earliest < self._desk.watch.anew_at:
+            press.proof.evidence.begin_anew(self._desk.watch.anew_at)  # the desk knows its own presses alone
+        return True
+
+    def _remember_before(self, presses: Iterable[Press]) -> None:
+        """Keep what was read before each of them began: the watch forgets it before it is needed."""
+        known = self._before
+        self._before = {
+            press.id: known[press.id] if press.id in known else self._shown_before(press) for press in presses
+        }
+
+    def _shown_before(self, press: Press) -> Mapping[str, tuple[Position, ...]]:
+        picture = self._desk.watch.picture()
+        reads = tuple(read for read in picture.reads if read.stamp.answered_at <= press.began_at)
+        shown = replace(picture, reads=reads).last_good(press.scope)
+        return {key: each.rows for key, each in shown.items()}
+
+    def _is_watched(self, press: Press, newest: Press | None) -> bool:
         outcome = press.outcome
         if outcome is None or press.acknowledged or outcome.verdict in _FINAL:
             return False
@@ -115,11 +155,12 @@ class Vigil:
 
     def _begin(self, press: Press) -> _Kept:
         outcome, proof = press.outcome, press.proof
-        if outcome is None or proof is None:
-            return _Kept()
+        assert outcome is not None  # noqa: S101 - only such a press is watched
         proved_s, ended_at = outcome.timings.proved_s, press.ended_at or press.began_at
         since = ended_at if proved_s is None else press.began_at + proved_s
         kept = _Kept({fold(fate.account): since for fate in outcome.fates if fate.verdict in PROVED})
+        if proof is None:
+            return kept
         # What the journal has of the window already.
         if proof.evidence.reads:
             kept.shown = shown_in(press.scope, proof.evidence.reads[-1].read)
@@ -127,10 +168,9 @@ class Vigil:
         return kept
 
     def _take_over(self, press: Press) -> Proof:
-        """Begin to prove a press that never got that far: of an earlier run, or broken off."""
+        """Begin to prove what was not proved here: of an earlier run, broken off, or of another process."""
         desk = self._desk
-        doubt = None if press.outcome is None else press.outcome.reason
-        doubt = doubt or Reason(Cause.INTERRUPTED)
+        doubt = _doubt_of(press)
         evidence, pace = Evidence(desk.clock.monotonic()), desk.pace
         gap_s, recent_s = pace.second_read_s, pace.read_least_deadline_s
         if press.cancel is not None:
@@ -140,7 +180,8 @@ class Vigil:
             case = ReverseCase(press.ticket, doubt=doubt, gap_s=gap_s, recent_s=recent_s)
             return ReverseProof(case, evidence)
         seen = desk.watch.roster.copy()
-        flatten = FlattenCase(press.scope, {}, seen, doubt=doubt, gap_s=gap_s, recent_s=recent_s)
+        before = self._before.get(press.id, {})
+        flatten = FlattenCase(press.scope, before, seen, doubt=doubt, gap_s=gap_s, recent_s=recent_s)
         return FlattenProof(flatten, evidence)
 
     # -- one press, one read ---
@@ -356,6 +397,17 @@ class Vigil:
         verdict = headline(fates) or before.verdict
         reason = next((fate.reason for fate in fates if fate.verdict is verdict), None)
         return _News(verdict, fates, reason, judgement)
+
+
+def _doubt_of(press: Press) -> Reason | None:
+    """Why there was no usable answer, as far as its outcome tells; None where there was one."""
+    outcome = press.outcome
+    assert outcome is not None  # noqa: S101 - only such a press is watched
+    told = [(outcome.verdict, outcome.reason), *((fate.verdict, fate.reason) for fate in outcome.fates)]
+    doubts = [reason for verdict, reason in told if verdict is Verdict.UNKNOWN]
+    if not doubts:
+        return None
+    return next((reason for reason in doubts if reason is not None), Reason(Cause.INTERRUPTED))
 
 
 def _orders_shown(read: OrdersRead) -> object:

@@ -41,6 +41,17 @@ _SILENCE = frozenset(
 _GIVEN_UP = frozenset({Cause.NO_ANSWER, Cause.CONNECT_TIMEOUT})
 # Each read given up in a row halves the cadence, twice: a link that heals is noticed within five seconds.
 _MOST_HALVED = 2
+# What the server says of the snapshot alone: without it nothing would say which accounts there are.
+_NO_SNAPSHOT = frozenset(
+    {
+        Cause.WRONG_PATH,
+        Cause.SERVER_SAID_NO,
+        Cause.SERVER_FAILED,
+        Cause.UNREADABLE,
+        Cause.SAYS_NOTHING,
+        Cause.TOO_LARGE,
+    }
+)
 _TURNS = (Source.SNAPSHOT, Source.POSITIONS, Source.ORDERS)
 # How much sooner than the others an account's orders are read again.
 _WANTED, _IN_FOCUS, _HOLDING = 16.0, 4.0, 4.0
@@ -127,6 +138,7 @@ class Watch:
         self._waiting: set[asyncio.Task[None]] = set()
         self._at_once_at = -_NEVER_ASKED_S
         self._unanswered = 0
+        self._lists_next = False
         self.anew_at = -_NEVER_ASKED_S
         self._verifying = 0
         self._wake = asyncio.Event()
@@ -146,6 +158,8 @@ class Watch:
         try:
             read = self._dated(await _foreseen(call()))
         except ReadFailedError as error:
+            if source is Source.SNAPSHOT:
+                self._lists_next = error.reason.cause in _NO_SNAPSHOT
             self._note_failure(error.reason, source)
             raise
         self._note_positions(read)
@@ -294,6 +308,10 @@ class Watch:
                 self.start(self._read_orders_quietly(account))
                 return
             source = _TURNS[turn // len(_TURNS) % 2]
+        if source is Source.SNAPSHOT and self._lists_next:
+            self._lists_next = False  # then the snapshot again: it may be back
+            self.start(self._list_quietly())
+            return
         self.start(self._read_quietly(source))
 
     def _account_to_ask(self) -> str | None:
@@ -318,6 +336,10 @@ class Watch:
     async def _read_quietly(self, source: Source) -> None:
         with contextlib.suppress(ReadFailedError):  # noted by the call itself
             await self.positions(source, is_paid=True)
+
+    async def _list_quietly(self) -> None:
+        with contextlib.suppress(ReadFailedError):  # noted by the call itself
+            await self.list_accounts(is_paid=True)
 
     async def _read_orders_quietly(self, account: str) -> None:
         with contextlib.suppress(ReadFailedError):  # the followers were told

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.button_paint import Weight, height_for
 from crosstrade_panel.ui.press_button import Environment, Face, Phase, PressButton, Source
-from crosstrade_panel.ui.view import BannerAction, Gesture, Look
+from crosstrade_panel.ui.view import ActionKind, BannerAction, Gesture, Look
 
 HEIGHT = 64
 _MOST_HEIGHT = 160
@@ -88,6 +88,12 @@ class ActionButton(PressButton):
         self._settling.disturb()
         if self.phase is not Phase.IDLE and self._source is Source.POINTER:
             self.let_go()
+
+    def _tell(self, text: str) -> None:
+        payload = self.face.payload
+        # STOP sends nothing anyway, and what it stops goes on.
+        if not (isinstance(payload, BannerAction) and payload.kind is ActionKind.STOP):
+            super()._tell(text)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         is_first = event.button() is Qt.MouseButton.LeftButton and self.phase is Phase.IDLE

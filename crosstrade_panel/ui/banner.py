@@ -171,6 +171,8 @@ class BannerArea(QWidget):
         if [view.press_id for view in banners] != [view.press_id for view in before]:
             self.cards_changed.emit()
         if is_new:
+            for card in self._cards.values():
+                card.action_button.hush()
             self.press_arrived.emit()
 
     def _add(self, view: BannerView) -> None:

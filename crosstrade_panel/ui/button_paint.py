@@ -10,7 +10,7 @@ from PySide6.QtGui import QBrush, QColor, QFont, QLinearGradient, QPainter, QPai
 from PySide6.QtWidgets import QWidget
 
 from crosstrade_panel.domain.value import dataclass
-from crosstrade_panel.ui.fit import FittedText, draw, fit
+from crosstrade_panel.ui.fit import FittedText, break_lines, draw, fit
 from crosstrade_panel.ui.theme import ButtonColours, Theme, contrast
 from crosstrade_panel.ui.view import Look
 
@@ -42,7 +42,7 @@ _HATCH = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """Everything that decides the picture."""
+    """Everything that decides the picture. `told` stands out beneath the lines."""
 
     title: str
     lines: tuple[str, ...]
@@ -54,6 +54,12 @@ class Painting:
     weight: Weight
     has_focus: bool
     is_hovered: bool = False
+    told: str = ""
+
+    @property
+    def all_lines(self) -> tuple[str, ...]:
+        """Everything beneath the title."""
+        return (*self.lines, self.told) if self.told else self.lines
 
 
 _READY_COLOURS: dict[Weight, Callable[[Theme], ButtonColours]] = {
@@ -117,7 +123,7 @@ def fitted_texts(widget: QWidget, painting: Painting) -> tuple[FittedText, Fitte
     box = text_box(widget.width(), widget.height(), painting.weight)
     return _fitted(
         painting.title,
-        painting.lines,
+        painting.all_lines,
         widget.font().family(),
         int(box.width()),
         int(box.height()),
@@ -233,12 +239,23 @@ def _paint_texts(painter: QPainter, widget: QWidget, painting: Painting, colours
     painter.setPen(QColor(colours.text))
     draw(painter, head, top, box.left(), box.width(), centred=True)
     top += head.height
-    if painting.is_flashing and body.lines:
-        # A swallowed gesture: the line that says why stands out, nothing moves.
-        chip = QRectF(box.left() - 3, top, box.width() + 6, body.height)
+    draw(painter, body, top, box.left(), box.width(), centred=True)
+    # A swallowed gesture, or one that sent nothing: what says so stands out, nothing moves.
+    rows = len(body.lines) if painting.is_flashing else _rows_told(painting, body, int(box.width()))
+    if rows:
+        height = rows * body.line_height
+        chip = QRectF(box.left() - 3, top + body.height - height, box.width() + 6, height)
+        painter.save()
+        painter.setClipRect(chip)
         _fill(painter, chip, 4, QBrush(QColor(colours.text)))
         painter.setPen(QColor(colours.face_low))
-    draw(painter, body, top, box.left(), box.width(), centred=True)
+        draw(painter, body, top, box.left(), box.width(), centred=True)
+        painter.restore()
+
+
+def _rows_told(painting: Painting, body: FittedText, width: int) -> int:
+    """How many of the painted lines, the last ones, are what is told."""
+    return len(break_lines(painting.told, body.font, width)) if painting.told and not body.is_cut else 0
 
 
 def _paint_focus(painter: QPainter, outer: QRectF, radius: float, colour: str) -> None:

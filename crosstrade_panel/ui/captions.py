@@ -74,13 +74,16 @@ HOW_TO_START = (
     "Paste the token of your CrossTrade account. It is kept in this computer's keyring and goes to this "
     "server only. Or practise first, on an exchange inside this program."
 )
+HOW_TO_START_UNKEPT = (
+    "Paste the token of your CrossTrade account. It serves until the panel is closed and goes to this "
+    "server only. Or practise first, on an exchange inside this program."
+)
 TOKEN = "CrossTrade token"  # noqa: S105 - a caption
 SAVE = "SAVE"
 PRACTICE = "PRACTICE"
 
 BY_HAND = "By hand"
 BY_HAND_TIP = "What is left when nothing else works: NinjaTrader itself, the broker's web and desk phone"
-FALLBACK = "If nothing else works"
 PHONE = "Broker's desk phone"
 WEB = "Broker's web platform"
 COPY_PHONE = "Copy"

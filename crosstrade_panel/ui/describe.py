@@ -1,6 +1,6 @@
 """From what is known to what is shown: pure functions that make the parts of the view."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -8,8 +8,16 @@ from typing import Any, TypeVar
 from crosstrade_panel import texts
 from crosstrade_panel.domain.cancel import ListedOrders
 from crosstrade_panel.domain.names import fold, may_be_same_instrument, same_instrument
-from crosstrade_panel.domain.outcome import Cause, Outcome, Verdict
-from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, ScopeError, account_of, is_outside
+from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
+from crosstrade_panel.domain.scope import (
+    EveryAccount,
+    OneAccount,
+    Scope,
+    ScopeError,
+    account_of,
+    is_outside,
+    is_within,
+)
 from crosstrade_panel.domain.snapshot import (
     Account,
     Mode,
@@ -323,17 +331,19 @@ def tells_of(scope: Scope, picture: Picture) -> bool:
     name, read = account_of(scope), picture.read
     if read is None:
         return False
+    # A read that lists no accounts speaks of those that were listed last. Where none are, or none were yet,
+    # nobody knows which there are: an add-on that is away answers with empty lists, as if all were well.
+    listed = picture.accounts if read.accounts is None else read.accounts
+    if not listed:
+        return False
     if name is None:
         return read.flaws.everything is None and not read.flaws.accounts
     if read.flaws.spoil(name):
         return False
-    # A read that lists no accounts speaks of those that were listed last: of one that is gone it is silent,
-    # and one that is not connected is shown empty whatever it holds.
-    listed = picture.accounts if read.accounts is None else read.accounts
+    # Of an account that is gone a read is silent, and one that is not connected is shown empty whatever it
+    # holds.
     found = find_account(listed, name)
-    if found is None:
-        return read.accounts is None and not listed
-    return found.connected is not False
+    return found is not None and found.connected is not False
 
 
 def _order(row: Position) -> tuple[str, str]:
@@ -351,24 +361,31 @@ def any_side(scope: Scope) -> Scope:
 
 
 def flatten_button(
-    scope: Scope, picture: Picture, lock: FlattenLock, pace: Pace, *, missing: str
+    scope: Scope,
+    picture: Picture,
+    lock: FlattenLock,
+    pace: Pace,
+    *,
+    missing: str,
+    why: "WhyLocked | None" = None,
 ) -> FlattenView:
     """The button: its second line is the truth about what a press would do.
 
-    `missing`: what there is instead of a server, empty where there is one.
+    `missing`: what there is instead of a server, empty where there is one. `why`: what the lock waits for.
     """
+    why = why or WhyLocked()
     title = texts.FLATTEN_AGAIN if lock.lock is Lock.AGAIN else texts.FLATTEN
     wide = isinstance(scope, EveryAccount)
     gesture = Gesture.HOLD if wide or lock.lock is Lock.AGAIN else Gesture.CLICK
     hold_s = pace.hold_wide_s if wide else pace.hold_narrow_s
-    look, trouble = _look(picture, lock, missing)
+    look, trouble = _look(picture, lock, missing, why)
     closes = trouble or _closes(scope, picture)
     lines = [texts.scope_text(scope), closes]
     notes = []
     if gesture is Gesture.HOLD and look in {Look.READY, Look.LOOKS_DEAD}:
         notes.append(texts.hold_line(hold_s))
     if lock.lock is Lock.AGAIN:
-        notes.append(texts.FIRST_MAY_STILL_ACT)
+        notes.append(why.again)
     if lock.overlaps:
         notes.append(texts.OVERLAPS)
     if lock.reverse_may_enter_until is not None:
@@ -425,11 +442,11 @@ def _is_on_one_of(order: Order, instruments: set[str | None]) -> bool:
     )
 
 
-def _look(picture: Picture, lock: FlattenLock, missing: str) -> tuple[Look, str]:
+def _look(picture: Picture, lock: FlattenLock, missing: str, why: "WhyLocked") -> tuple[Look, str]:
     if missing:
         return Look.DISABLED, missing
     if lock.lock is Lock.LOCKED:
-        return Look.LOCKED, texts.LOCKED
+        return Look.LOCKED, why.locked
     failing, age_s = picture.failing, picture.age_s
     if failing is not None and failing.reason.cause in _NO_LINK:
         return Look.LOOKS_DEAD, texts.NOT_CONNECTED
@@ -442,6 +459,44 @@ def _look(picture: Picture, lock: FlattenLock, missing: str) -> tuple[Look, str]
     return Look.READY, ""
 
 
+@dataclass(frozen=True, slots=True)
+class WhyLocked:
+    """What FLATTEN says while it is locked, and why it is held when it is FLATTEN AGAIN."""
+
+    locked: str = texts.LOCKED
+    again: str = texts.FIRST_MAY_STILL_ACT
+
+
+def why_locked(scope: Scope, presses: Iterable[Press], doubted: Container[str]) -> WhyLocked:
+    """Why the presses of a scope lock it. `doubted`: the ids of those without a usable answer."""
+    concerned = [
+        press
+        for press in presses
+        if press.cancel is None and press.ticket is None and is_within(scope, press.scope)
+    ]
+    under_way = [press for press in concerned if press.outcome is None]
+    if any(press.phase in {Phase.SENDING, Phase.REPEATING} for press in under_way):
+        locked = texts.LOCKED
+    elif any(press.answered_at is not None and not press.read_since_answer for press in under_way):
+        locked = texts.LOCKED_UNREAD
+    else:
+        locked = texts.LOCKED_A_MOMENT
+    unresolved = [press for press in concerned if press.is_unresolved]
+    is_over = unresolved and all(press.id not in doubted and _was_proved_flat(press) for press in unresolved)
+    return WhyLocked(locked, texts.FIRST_NOT_SEEN if is_over else texts.FIRST_MAY_STILL_ACT)
+
+
+def _was_proved_flat(press: Press) -> bool:
+    """Whether the server answered, and every account was flat afterwards: the press itself is over."""
+    outcome = press.outcome
+    return (
+        outcome is not None
+        and press.answered_at is not None
+        and outcome.verdict in _FLAT_BEFORE
+        and all(fate.verdict in _FLAT_BEFORE for fate in outcome.fates if fate.takes_headline)
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lines:
     """The lines of this very outcome: to compare two by what they say takes longer than to make them."""
@@ -449,6 +504,7 @@ class _Lines:
     outcome: Outcome
     is_practice: bool
     are_orders_named: bool
+    doubt: Reason | None
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -456,14 +512,25 @@ class _Lines:
             and self.outcome is other.outcome
             and self.is_practice is other.is_practice
             and self.are_orders_named is other.are_orders_named
+            and self.doubt == other.doubt
         )
 
     def __hash__(self) -> int:
         return hash((id(self.outcome), self.is_practice, self.are_orders_named))
 
 
+_FLAT_BEFORE = frozenset(
+    {
+        Verdict.FLAT,
+        Verdict.NOTHING_OPEN,
+        Verdict.FLAT_ORDERS_NOT_CHECKED,
+        Verdict.ORDERS_WORKING,
+        Verdict.REOPENED,
+    }
+)
+_SPEAKS_OF_PAIRS = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN})
 _WAS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED})
-_GOES_ON = frozenset({Verdict.STILL_OPEN, Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
+GOES_ON = frozenset({Verdict.STILL_OPEN, Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
 
 
 def banner(
@@ -473,8 +540,9 @@ def banner(
     *,
     is_practice: bool,
     action: BannerAction | None = None,
+    doubt: Reason | None = None,
 ) -> BannerView:
-    """One press in words, with the button that belongs to it."""
+    """One press in words, with the button that belongs to it. `doubt`: why it had no usable answer."""
     outcome = press.outcome
     if outcome is None:
         found = _banner_on_its_way(press, picture, now, is_practice=is_practice)
@@ -488,13 +556,49 @@ def banner(
         title, tone = texts.was_flat_title(outcome), Tone.DOUBT
     is_named = _names_orders(action, outcome)
     said = picture.once(
-        _Lines(outcome, is_practice, is_named),
-        lambda: texts.outcome_lines(outcome, is_practice=is_practice, are_orders_named=is_named),
+        _Lines(outcome, is_practice, is_named, doubt),
+        lambda: texts.outcome_lines(outcome, is_practice=is_practice, are_orders_named=is_named, doubt=doubt),
     )
     lines = [*said, *press.notes]
-    if outcome.verdict in _GOES_ON and press.shows is not None and not is_stale:
-        lines.insert(0, texts.shows_text(press.shows, is_practice=is_practice))
+    if outcome.verdict in _SPEAKS_OF_PAIRS and not is_stale and (rest := _works_in_scope(press, picture)):
+        lines.insert(1, rest)
+    if outcome.verdict in GOES_ON and press.shows is not None and not is_stale:
+        lines.insert(0, _shows(press, picture, is_practice=is_practice, is_one_of_many=True))
     return BannerView(press.id, tone, title, tuple(lines), press.is_unresolved, action)
+
+
+def _works_in_scope(press: Press, picture: Picture) -> str:
+    """What works in the scope of a flatten, on pairs that had no position: FLAT does not speak of these."""
+    since = press.ended_at if press.answered_at is None else press.answered_at
+    if since is None or press.ticket is not None or press.cancel is not None:
+        return ""
+    young = {key: read for key, read in picture.orders.items() if read.stamp.sent_at >= since}
+    if not young:
+        return ""
+    orders = picture.once(
+        ("beside", press.scope, since), lambda: _orders_in_scope(press.scope, replace(picture, orders=young))
+    )
+    return texts.working_in_scope(orders, press.scope) if orders else ""
+
+
+def shown_since(press: Press, picture: Picture, *, is_practice: bool) -> tuple[str, ...]:
+    """What the newest read shows in the scope of a press that somebody else tells of; nothing before one."""
+    read = picture.read
+    if read is None or read.stamp.sent_at <= press.began_at:
+        return ()
+    if picture.age_s is None or picture.age_s > _STALE_S:
+        return ()
+    rows = in_scope(press.scope, picture.positions)
+    if not rows and not tells_of(press.scope, picture):
+        return (texts.SHOWS_NOT_TOLD,)
+    return (texts.shows_text(rows, is_practice=is_practice, is_one_of_many=True),)
+
+
+def _shows(press: Press, picture: Picture, *, is_practice: bool, is_one_of_many: bool) -> str:
+    """What one read since the press showed; that it was nothing only where it tells of the whole scope."""
+    if not press.shows and not tells_of(press.scope, picture):
+        return texts.SHOWS_NOT_TOLD
+    return texts.shows_text(press.shows or (), is_practice=is_practice, is_one_of_many=is_one_of_many)
 
 
 def _names_orders(action: BannerAction | None, outcome: Outcome) -> bool:
@@ -601,13 +705,17 @@ def _banner_on_its_way(press: Press, picture: Picture, now: float, *, is_practic
                 if rows is None and picture.read is not None:
                     is_newer = picture.read.stamp.sent_at >= press.began_at
                     rows = in_scope(press.scope, picture.positions) if is_newer else None
-                lines.append(texts.no_answer_yet(rows, is_practice=is_practice))
+                if not rows and not tells_of(press.scope, picture):
+                    rows = None
+                # Read again and again until it is answered.
+                lines.append(texts.no_answer_yet(rows, is_practice=is_practice, is_one_of_many=True))
         case Phase.CHECKING:
             title = texts.checking_title(press.scope, press.ticket)
         case _:
             title = texts.verifying_title(press.scope, press.ticket)
     if press.phase is not Phase.SENDING and press.shows is not None and press.read_since_answer:
-        lines.append(texts.shows_text(press.shows, is_practice=is_practice))
+        is_one_of_many = press.proof is not None and len(press.proof.evidence.reads) > 1
+        lines.append(_shows(press, picture, is_practice=is_practice, is_one_of_many=is_one_of_many))
     return BannerView(press.id, Tone.BUSY, title, (*lines, *press.notes), may_acknowledge=False)
 
 

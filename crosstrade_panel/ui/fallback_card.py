@@ -39,14 +39,14 @@ class FallbackCard(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("fallbackCard")
-        self.setAccessibleName(captions.FALLBACK)
+        self.setAccessibleName(captions.BY_HAND)
         self._view = FallbackView()
         self._make_parts()
         self._lay_out()
         self.hide()
 
     def _make_parts(self) -> None:
-        self._title = QLabel(f"! {captions.FALLBACK}")
+        self._title = QLabel(f"! {captions.BY_HAND}")
         self._title.setTextFormat(Qt.TextFormat.PlainText)
         self._title.setProperty("tone", "doubt")
         font = self._title.font()

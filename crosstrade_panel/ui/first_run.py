@@ -30,8 +30,9 @@ class FirstRunCard(QFrame):
         font = title.font()
         font.setBold(True)
         title.setFont(font)
-        text = WrapLabel(captions.HOW_TO_START)
-        text.setProperty("dim", True)
+        self._text = WrapLabel(captions.HOW_TO_START)
+        self._text.setObjectName("howToStart")
+        self._text.setProperty("dim", True)
         self._token = QLineEdit()
         self._token.setObjectName("tokenField")
         self._token.setAccessibleName(captions.TOKEN)
@@ -51,12 +52,18 @@ class FirstRunCard(QFrame):
         row = QHBoxLayout()
         row.addWidget(self._save, 1)
         row.addWidget(self._practice, 1)
-        for each in (title, text, self._token, self._problem):
+        for each in (title, self._text, self._token, self._problem):
             column.addWidget(each)
         column.addLayout(row)
 
-    def show_needed(self, is_needed: bool, problem: str) -> None:  # noqa: FBT001 - a view's field
-        """Show or hide the card; a token that was typed is forgotten with it."""
+    def show_needed(self, is_needed: bool, problem: str, keeps_token: bool) -> None:  # noqa: FBT001 - a view's fields
+        """Show or hide the card; a token that was typed is forgotten with it.
+
+        `keeps_token`: there is a keyring for it; where there is none, nothing is promised of one.
+        """
+        words = captions.HOW_TO_START if keeps_token else captions.HOW_TO_START_UNKEPT
+        if self._text.text() != words:
+            self._text.setText(words)
         if not is_needed:
             self._token.clear()
         if self._problem.text() != problem:

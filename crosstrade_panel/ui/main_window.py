@@ -508,6 +508,7 @@ class MainWindow(QWidget):
         self._banners.gesture_swallowed.connect(self.gesture_swallowed)
         self._banners.cards_changed.connect(self._order_tabs)
         self._banners.press_arrived.connect(self._show_banners_first)
+        self._banners.press_arrived.connect(self._flatten.hush)
         self._first_run.token_entered.connect(self.token_entered)
         self._first_run.practice_requested.connect(self.practice_requested)
         self._by_hand.clicked.connect(self._on_by_hand)
@@ -557,8 +558,9 @@ class MainWindow(QWidget):
             self._show_result(view.result)
         if old is None or view.fallback != old.fallback:
             self._show_fallback(view.fallback, was_open=old is not None and old.fallback.is_open)
-        if old is None or (view.needs_token, view.token_problem) != (old.needs_token, old.token_problem):
-            self._first_run.show_needed(view.needs_token, view.token_problem)
+        asked = (view.needs_token, view.token_problem, view.keeps_token)
+        if old is None or asked != (old.needs_token, old.token_problem, old.keeps_token):
+            self._first_run.show_needed(*asked)
             self._tabs.setVisible(not view.needs_token or self._tabs.currentIndex() == _SETTINGS)
 
     def reverse_done(self) -> None:

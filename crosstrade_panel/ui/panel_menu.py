@@ -68,7 +68,7 @@ class PanelMenu(QMenu):
         self._item("settingsAction", captions.SETTINGS_ITEM, captions.SETTINGS_TIP).triggered.connect(
             self._on_settings
         )
-        self._item("fallbackAction", captions.FALLBACK, captions.BY_HAND_TIP).triggered.connect(
+        self._item("fallbackAction", captions.BY_HAND, captions.BY_HAND_TIP).triggered.connect(
             self._on_fallback
         )
         self._theme_actions = self._make_themes()

@@ -8,6 +8,7 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QPoint,
     QSize,
     QSortFilterProxyModel,
     Qt,
@@ -19,11 +20,13 @@ from PySide6.QtGui import (
     QFont,
     QFontMetrics,
     QKeyEvent,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import (
+    QApplication,
     QComboBox,
     QCompleter,
     QHBoxLayout,
@@ -154,13 +157,41 @@ class _FilterModel(QSortFilterProxyModel):
 class PickerEdit(QLineEdit):
     """The text of a picker. Text that was typed counts only by Enter; leaving it puts the committed back.
 
+    A click is one that goes down and up in it without a drag: a drag marks text. On going down nothing opens,
+    so that no list takes the release for its own.
+
     Signals:
         text_committed: Enter on typed text.
         text_dropped: Escape, or the focus left.
+        clicked: with the left button, or a finger, while nothing is typed.
     """
 
     text_committed = Signal()
     text_dropped = Signal()
+    clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._down: QPoint | None = None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        is_click = event.button() is Qt.MouseButton.LeftButton and not self.isModified()
+        self._down = event.position().toPoint() if is_click else None
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._down is not None:
+            way = event.position().toPoint() - self._down
+            if way.manhattanLength() >= QApplication.startDragDistance():
+                self._down = None
+        super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        is_click = self._down is not None and event.button() is Qt.MouseButton.LeftButton
+        self._down = None
+        super().mouseReleaseEvent(event)
+        if is_click and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         match event.key():
@@ -231,10 +262,13 @@ class Picker(QComboBox):
         self._filtered.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self._completer.setPopup(self._filtered)
         self._filtered.installEventFilter(self)
+        self.view().installEventFilter(self)
+        self.view().window().installEventFilter(self)
         self.setCompleter(self._completer)
         self.activated.connect(self._on_activated)
         self._edit.text_committed.connect(self._on_text_committed)
-        self._edit.text_dropped.connect(self.show_committed)
+        self._edit.text_dropped.connect(self._on_text_dropped)
+        self._edit.clicked.connect(self.showPopup)
 
     def _make_completer(self) -> QCompleter:
         completer = QCompleter(_FilterModel(self._rows, self), self)
@@ -319,6 +353,10 @@ class Picker(QComboBox):
         if choice is not None:
             self.value_chosen.emit(choice.value)
 
+    def _on_text_dropped(self) -> None:
+        self.show_committed()
+        self._filtered.hide()
+
     def _on_text_committed(self) -> None:
         is_open = self._filtered.isVisible()
         highlighted = self._filtered.currentIndex() if is_open else QModelIndex()
@@ -344,7 +382,26 @@ class Picker(QComboBox):
         # While its list is open, Qt's completer keeps the loss of the focus from the text.
         if watched is self._filtered and event.type() is QEvent.Type.Hide and not self._edit.hasFocus():
             self.show_committed()
+        if watched is self.view() and isinstance(event, QKeyEvent) and self._is_typed(event):
+            self._type_on(event)
+            return True
+        if watched is self.view().window() and isinstance(event, QMouseEvent):
+            is_here = self.rect().contains(self.mapFromGlobal(event.globalPosition().toPoint()))
+            # Qt may play the click that closes a list again to what lies beneath: that would open it again.
+            watched.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay, is_here)
         return super().eventFilter(watched, event)
+
+    @staticmethod
+    def _is_typed(event: QKeyEvent) -> bool:
+        is_press = event.type() is QEvent.Type.KeyPress
+        return is_press and event.text().isprintable() and bool(event.text().strip())
+
+    def _type_on(self, event: QKeyEvent) -> None:
+        """What is typed while the list is open filters, as if it were closed."""
+        self.hidePopup()
+        self._edit.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._edit.selectAll()
+        QApplication.sendEvent(self._edit, event)
 
     def hidePopup(self) -> None:
         super().hidePopup()

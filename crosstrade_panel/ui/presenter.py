@@ -128,6 +128,7 @@ class Presenter:
         self._reverse_notice: _Notice | None = None
         self._status_notice: _Notice | None = None
         self._alerted: dict[str, Verdict] = {}
+        self._doubts: dict[str, Reason] = {}
         self._elsewhere = ElsewhereCards()
         self._outage = Outage()
         self._phone, self._web = "", ""
@@ -140,6 +141,7 @@ class Presenter:
         self._is_due = False
         self._rows_to_make: Iterator[None] | None = None
         self._making_since = 0.0
+        self._orders_changed: dict[str, tuple[str | None, float]] = {}
         self._token_problem: str | None = None
         self._practice: PracticeView | None = None
         self._stream = StreamView()
@@ -245,9 +247,11 @@ class Presenter:
         asyncio.get_running_loop().call_later(wait_s, self._take_press, press)
 
     def _take_press(self, press: Press) -> None:
+        self._note_orders_changed(press)
         if press.outcome is not None:
             verdict, before = press.outcome.verdict, self._alerted.get(press.id)
-            known = {press.id, *(each.id for each in self._book.presses)}  # the others change no more
+            shown = (*self._book.presses, *self.pressed_elsewhere)
+            known = {press.id, *(each.id for each in shown)}  # the others change no more
             self._alerted = {key: told for key, told in self._alerted.items() if key in known}
             self._alerted[press.id] = verdict
             # What gets better, and is not good yet, was loud already.
@@ -302,6 +306,7 @@ class Presenter:
     def refresh(self) -> None:
         """Paint what is known now."""
         self._follow_the_position()
+        self._keep_doubts()
         self._look_for_outage()
         if self.is_masking:
             self.masks.learn(self._names_to_mask())
@@ -442,7 +447,8 @@ class Presenter:
         if scope is None:
             return None
         lock = self._book.flatten_lock(scope, now)
-        view = describe.flatten_button(scope, picture, lock, self._pace, missing=self._missing)
+        why = self._why_locked(scope)
+        view = describe.flatten_button(scope, picture, lock, self._pace, missing=self._missing, why=why)
         return describe.flatten_action(view)
 
     def on_reverse_started(self, ticket: ReverseTicket) -> None:
@@ -470,7 +476,7 @@ class Presenter:
         aim = self._aim
         if aim is not None:
             self._aim = None
-            self._tell_reverse(texts.REVERSE_LET_GO)
+            self._tell_reverse(texts.LET_GO)
 
     def on_fallback_toggled(self) -> None:
         """What is left by hand is to be shown, or hidden."""
@@ -487,8 +493,10 @@ class Presenter:
     def on_elsewhere(self, press: Press) -> None:
         """Another process has pressed, or its press has come further: shown, and loud where it is."""
         is_news = self._elsewhere.take(press)
-        if is_news and press.outcome is not None and press.outcome.verdict.is_loud:
-            self._alert(press)
+        if is_news and press.outcome is not None:
+            self._alerted[press.id] = press.outcome.verdict
+            if press.outcome.verdict.is_loud:
+                self._alert(press)
         self.refresh()
 
     @property
@@ -646,6 +654,7 @@ class Presenter:
                             now,
                             is_practice=self._is_practice,
                             action=self._action_of(press, now),
+                            doubt=self._doubts.get(press.id),
                         ),
                     )
                     for press in stacked
@@ -662,6 +671,22 @@ class Presenter:
             token_problem=problem if needs_token else "",
         )
 
+    def _keep_doubts(self) -> None:
+        """Why a press has no usable answer, for as long as it is shown: its proof is dropped before.
+
+        An answer that came late ends it.
+        """
+        for press in self._book.presses:
+            if isinstance(press.proof, FlattenProof | ReverseProof):
+                doubt = press.proof.case.doubt
+                if doubt is not None:
+                    self._doubts[press.id] = doubt
+                else:
+                    self._doubts.pop(press.id, None)
+        if self._doubts:
+            known = {press.id for press in self._book.presses}
+            self._doubts = {key: doubt for key, doubt in self._doubts.items() if key in known}
+
     def _look_for_outage(self) -> None:
         """A 408 says that NinjaTrader is away, whether a read or a press met it."""
         if self._desk is None:
@@ -671,10 +696,18 @@ class Presenter:
         if failing is not None and failing.reason.cause is Cause.NINJATRADER_OFFLINE:
             self._outage.meet(self._clock.monotonic())
         for press in self._book.presses:
-            if press.is_unresolved and _cause_of_doubt(press) is Cause.NINJATRADER_OFFLINE:
+            if self._may_be_away(press):
                 self._outage.meet(self._clock.monotonic())
         if failing is None and watch.latest is not None:
             self._outage.see_good_read(watch.latest.stamp.sent_at)
+
+    def _may_be_away(self, press: Press) -> bool:
+        """Whether a press met a NinjaTrader that is away, and nothing since has ended what it was for."""
+        outcome = press.outcome
+        doubt = self._doubts.get(press.id) or (None if outcome is None else outcome.reason)
+        is_on = outcome is None or outcome.verdict in describe.GOES_ON
+        is_met = doubt is not None and doubt.cause is Cause.NINJATRADER_OFFLINE
+        return press.is_unresolved and is_on and is_met
 
     def _fallback_view(self, flatten: FlattenView) -> FallbackView:
         is_urgent = self._outage.is_on or flatten.look is Look.LOOKS_DEAD
@@ -706,18 +739,27 @@ class Presenter:
     def _orders_that_count(self, read: Mapping[str, OrdersRead]) -> Mapping[str, OrdersRead]:
         """The orders that were read not long ago, and since the last press that may have changed them."""
         oldest = self._clock.monotonic() - self._pace.orders_fresh_s
+        self._orders_changed = {
+            press_id: (account, at) for press_id, (account, at) in self._orders_changed.items() if at > oldest
+        }
         of_account: dict[str, float] = {}
-        for press in self._book.presses:
-            changed_at, account = _changed_orders_at(press), account_of(press.scope)
+        for account, changed_at in self._orders_changed.values():
             if account is None:
                 oldest = max(oldest, changed_at)
             else:
-                of_account[fold(account)] = max(changed_at, of_account.get(fold(account), oldest))
+                of_account[account] = max(changed_at, of_account.get(account, oldest))
         return {
             key: each
             for key, each in read.items()
             if each.stamp.sent_at >= max(oldest, of_account.get(key, oldest))
         }
+
+    def _note_orders_changed(self, press: Press) -> None:
+        changed_at, account = _changed_orders_at(press), account_of(press.scope)
+        if changed_at == _NEVER:
+            self._orders_changed.pop(press.id, None)
+        else:
+            self._orders_changed[press.id] = (None if account is None else fold(account), changed_at)
 
     def _preview(self) -> PreviewView:
         return describe.preview(self.scope, self._picture(), self._shown_name)
@@ -737,8 +779,13 @@ class Presenter:
         return tuple(notes)
 
     def _flatten_view(self, now: float) -> FlattenView:
-        lock = self._book.flatten_lock(self.scope, now)
-        return describe.flatten_button(self.scope, self._picture(), lock, self._pace, missing=self._missing)
+        lock, why = self._book.flatten_lock(self.scope, now), self._why_locked(self.scope)
+        return describe.flatten_button(
+            self.scope, self._picture(), lock, self._pace, missing=self._missing, why=why
+        )
+
+    def _why_locked(self, scope: Scope) -> describe.WhyLocked:
+        return describe.why_locked(scope, (*self._book.presses, *self._book.elsewhere), self._doubts)
 
     @property
     def _missing(self) -> str:
@@ -809,26 +856,16 @@ class Presenter:
 
 
 def _changed_orders_at(press: Press) -> float:
-    """Until when a press changed orders (monotonic seconds); a reverse's own fills till its proof."""
+    """Until when a press changed orders (monotonic seconds); a reverse's own fills till its proof.
+
+    One that was not answered may have changed them from when it began.
+    """
     outcome = press.outcome
-    if outcome is not None:
-        if outcome.verdict in {Verdict.NOT_SENT, Verdict.REFUSED}:
-            return _NEVER
-        if outcome.verdict is Verdict.REVERSED and outcome.timings.proved_s is not None:
-            return press.began_at + outcome.timings.proved_s
-        if press.answered_at is None:
-            return press.began_at
-    return _NEVER if press.answered_at is None else press.answered_at
-
-
-def _cause_of_doubt(press: Press) -> Cause | None:
-    """Why a press has no usable answer, as soon as that is known."""
-    reason: Reason | None = None
-    if press.outcome is not None:
-        reason = press.outcome.reason
-    elif isinstance(press.proof, FlattenProof | ReverseProof):
-        reason = press.proof.case.doubt
-    return None if reason is None else reason.cause
+    if outcome is not None and outcome.verdict in {Verdict.NOT_SENT, Verdict.REFUSED}:
+        return _NEVER
+    if outcome is not None and outcome.verdict is Verdict.REVERSED and outcome.timings.proved_s is not None:
+        return press.began_at + outcome.timings.proved_s
+    return press.began_at if press.answered_at is None else press.answered_at
 
 
 def _held_words(held: Held | str) -> str:

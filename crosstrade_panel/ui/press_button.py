@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QPushButton, QSizePolicy, QWidget
 
+from crosstrade_panel import texts
 from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.ui import captions
@@ -26,6 +27,8 @@ from crosstrade_panel.ui.theme import DARK, Theme
 from crosstrade_panel.ui.view import Gesture, Look
 
 FLASH_S = 0.6
+TOLD_S = 6.0
+"""As long as REVERSE says why nothing was sent."""
 REPEAT_S = 0.06
 """A key that is down again within this time was repeated by the keyboard, not pressed again."""
 
@@ -94,7 +97,8 @@ class PressButton(QPushButton):
     """A button that fires by one deliberate gesture and by nothing else.
 
     `keeps_held`: a completed gesture stays pressed until let go or `let_go()` (REVERSE); else it is over at
-    once for a click and at the release for a hold (FLATTEN).
+    once for a click and at the release for a hold (FLATTEN). Such a button also says by itself, in its own
+    lines, that a gesture which was begun sent nothing; REVERSE may be late for other reasons, and is told.
 
     `clicked` is emitted by an assistive technology's "Press" only: pointer and keys never reach Qt's own
     button logic. It arms; a second one within `pace.armed_s` fires.
@@ -136,6 +140,8 @@ class PressButton(QPushButton):
         self._flash_until: float | None = None
         self._armed_until: float | None = None
         self._doubted_at: float | None = None
+        self._told = ""
+        self._told_until: float | None = None
         self._theme = DARK
         self._refresh = QTimer(self)
         self._refresh.setSingleShot(True)
@@ -186,6 +192,12 @@ class PressButton(QPushButton):
         return self._flash_until is not None and self._environment.clock() < self._flash_until
 
     @property
+    def told(self) -> str:
+        """What became of a gesture a moment ago that sent nothing; empty when there is nothing to say."""
+        is_new = self._told_until is not None and self._environment.clock() < self._told_until
+        return self._told if is_new else ""
+
+    @property
     def share_held(self) -> float:
         """How much of a hold is done, 0 to 1."""
         if self._phase is Phase.SPENT:
@@ -202,8 +214,11 @@ class PressButton(QPushButton):
             self._armed_until = None
         if face.means != old.means:
             self._locked_until = None
+        if face.swallows or face.means != old.means:
+            self.hush()
         if self._phase is not Phase.IDLE and (face.swallows or not face.means_the_same(old)):
-            self._end()
+            # Locked meanwhile: something else was sent, and says so itself.
+            self._end("" if face.swallows else texts.CANCELLED_GESTURE)
         if self.isEnabled() is (face.look is Look.DISABLED):
             self.setEnabled(face.look is not Look.DISABLED)
         self._name_face()
@@ -228,12 +243,19 @@ class PressButton(QPushButton):
     def let_go(self) -> None:
         """End whatever gesture is in progress, as if released: nothing more comes of it."""
         if self._phase is not Phase.IDLE:
-            self._end()
+            self._end(texts.CANCELLED_GESTURE)
+
+    def hush(self) -> None:
+        """Say no more that a gesture sent nothing: another one has by now, or it was about something else."""
+        if self._told_until is not None:
+            self._told_until = None
+            self.update()
 
     def cancel(self) -> None:
         """End whatever is in progress or armed: nothing that was begun before this may fire after it."""
         self._armed_until = None
-        self.let_go()
+        if self._phase is not Phase.IDLE:
+            self._end("")
         self.update()
 
     def press_chord(self) -> None:
@@ -247,8 +269,8 @@ class PressButton(QPushButton):
 
     def release_chord(self) -> None:
         """The keys of its chord went up."""
-        if self._source is Source.CHORD:
-            self.let_go()
+        if self._source is Source.CHORD and self._phase is not Phase.IDLE:
+            self._end(texts.LET_GO)
 
     def press_hot_key(self) -> bool:
         """A key came from outside the window: a click is complete, a hold is not begun; whether it fired.
@@ -274,7 +296,7 @@ class PressButton(QPushButton):
         if self._phase is Phase.HOLDING:
             self._doubted_at = self._environment.clock()
         else:
-            self._end()
+            self._end(texts.LET_GO)
 
     def resume_chord(self) -> None:
         """It was a repetition: the hold goes on, as after a gap."""
@@ -284,12 +306,13 @@ class PressButton(QPushButton):
 
     def _begin(self, source: Source) -> bool:
         if self._phase is not Phase.IDLE:
-            self._end()
+            self._end(texts.CANCELLED_GESTURE)
             return False
         if self._face.swallows or self._is_self_locked():
             self._swallow()
             return False
         self._armed_until = None
+        self.hush()
         self._source = source
         self._began = self._face
         self._phase = Phase.DOWN if self._face.gesture is Gesture.CLICK else Phase.HOLDING
@@ -312,7 +335,9 @@ class PressButton(QPushButton):
         self.update()
         self.gesture_completed.emit(began.payload)
 
-    def _end(self) -> None:
+    def _end(self, came_to_nothing: str) -> None:
+        """The gesture is over; what to say where it was not complete."""
+        is_incomplete = self._phase in {Phase.DOWN, Phase.HOLDING}
         self._phase = Phase.IDLE
         self._count = None
         self._began = None
@@ -320,6 +345,15 @@ class PressButton(QPushButton):
         self._ticks.stop()
         self.update()
         self.gesture_ended.emit()
+        if is_incomplete and came_to_nothing and not self._keeps_held:
+            self._tell(came_to_nothing)
+
+    def _tell(self, text: str) -> None:
+        now = self._environment.clock()
+        self._told, self._told_until = text, now + TOLD_S
+        self._refresh_in(TOLD_S)
+        self.update()
+        self.announce(text)
 
     def _on_tick(self) -> None:
         count = self._count
@@ -329,11 +363,13 @@ class PressButton(QPushButton):
         now = self._environment.clock()
         if self._doubted_at is not None:
             if now - self._doubted_at > REPEAT_S:
-                self._end()
+                self._end(texts.LET_GO)
             return
         done = count.tick(now)
-        if count.slept or not self._is_still_held():
-            self._end()
+        if count.slept:
+            self._end(texts.CANCELLED_GESTURE)
+        elif not self._is_still_held():
+            self._end(texts.LET_GO)
         elif self._phase is Phase.HOLDING and done:
             self._complete()
         else:
@@ -396,7 +432,7 @@ class PressButton(QPushButton):
         now = self._environment.clock()
         due = [
             at
-            for at in (self._locked_until, self._flash_until, self._armed_until)
+            for at in (self._locked_until, self._flash_until, self._armed_until, self._told_until)
             if at is not None and at > now
         ]
         self.update()
@@ -424,16 +460,20 @@ class PressButton(QPushButton):
             return
         is_down = bool(event.buttons() & Qt.MouseButton.LeftButton)
         # Once off it stays cancelled, even if the pointer comes back within the same press.
-        if not is_down or not self.rect().contains(event.position().toPoint()):
-            self._end()
+        if not self.rect().contains(event.position().toPoint()):
+            self._end(texts.CANCELLED_GESTURE)
+        elif not is_down:
+            self._end(texts.LET_GO)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         event.accept()
         if event.button() is not Qt.MouseButton.LeftButton or self._source is not Source.POINTER:
             return
-        if self._phase is Phase.DOWN and self.rect().contains(event.position().toPoint()):
+        is_inside = self.rect().contains(event.position().toPoint())
+        if self._phase is Phase.DOWN and is_inside:
             self._complete()
-        self.let_go()
+        if self._phase is not Phase.IDLE:
+            self._end(texts.LET_GO if is_inside else texts.CANCELLED_GESTURE)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """No key presses it by having the focus: Enter and Space go past."""
@@ -456,7 +496,9 @@ class PressButton(QPushButton):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self.let_go()
+        if self._phase is not Phase.IDLE:
+            self._end("")
+        self.hush()
 
     def event(self, event: QEvent) -> bool:
         match event.type():
@@ -493,6 +535,7 @@ class PressButton(QPushButton):
                 weight=self._weight,
                 has_focus=self.hasFocus() and self._shows_focus,
                 is_hovered=self.underMouse(),
+                told="" if self.is_armed else self.told,
             ),
             self._theme,
         )

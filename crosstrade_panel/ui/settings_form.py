@@ -113,7 +113,7 @@ class SettingsForm(QWidget):
         self._note("nicknames")
 
     def _add_broker(self) -> None:
-        self._heading(captions.FALLBACK)
+        self._heading(captions.BY_HAND)
         self._edit("broker_phone", captions.PHONE, captions.PHONE_HINT)
         self._edit("broker_web", captions.WEB, captions.WEB_HINT)
 

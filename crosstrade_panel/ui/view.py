@@ -372,7 +372,7 @@ class StreamView:
 
 @dataclass(frozen=True, slots=True)
 class PanelView:
-    """The whole window."""
+    """The whole window. `keeps_token`: there is a keyring here that a token could be kept in."""
 
     mode: Mode
     status: StatusView
@@ -392,3 +392,4 @@ class PanelView:
     stream: StreamView = field(default_factory=StreamView)
     needs_token: bool = False
     token_problem: str = ""
+    keeps_token: bool = True

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from crosstrade_panel import texts
+from crosstrade_panel.simulator.book import FlattenRequest
 from crosstrade_panel.storage.instance import Instance, claim
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.nudge import SOCKET, Raise, nudge, tell
@@ -42,7 +43,9 @@ async def only_panel(qapp: QApplication, home: Path) -> AsyncIterator[Panel]:
     claimed.close()
 
 
-def journal_of_another(home: Path, panel: Panel, *, verdict: str | None = None) -> None:
+def journal_of_another(
+    home: Path, panel: Panel, *, verdict: str | None = None, fates: tuple[Mapping[str, object], ...] = ()
+) -> None:
     """As another living process would write its press of Sim101."""
     owner = Owner(os.getppid(), _started(os.getppid()), boot_id())
     facts = {"action": "flatten", "account": "Sim101", "origin": panel.exchange.base_url.removesuffix("/")}
@@ -58,7 +61,7 @@ def journal_of_another(home: Path, panel: Panel, *, verdict: str | None = None) 
             base.execute(
                 "INSERT INTO steps (press_id, at, after_s, facts, kind, verdict, pid)"
                 " VALUES (?, ?, 1, ?, 'outcome', ?, ?)",
-                (PRESS, now, json.dumps({"verdict": verdict}), verdict, owner.pid),
+                (PRESS, now, json.dumps({"verdict": verdict, "fates": fates}), verdict, owner.pid),
             )
 
 
@@ -87,6 +90,26 @@ async def test_a_press_of_another_process_is_shown_read_for_and_acknowledged(
         nudge(home_of_its_own / "data", PRESS, wait_s=1.0)  # seen already
         await until(lambda: panel.program._hearsay is not None and not panel.program._hearsay._ids, "a look")
         assert panel.banner == ""
+
+
+async def test_what_another_process_left_open_becomes_flat_late_and_the_journal_has_it(
+    qapp: QApplication, home_of_its_own: Path
+) -> None:
+    async with only_panel(qapp, home_of_its_own) as panel:
+        left = {"account": "Sim101", "verdict": "still_open", "still_open": []}
+        journal_of_another(home_of_its_own, panel, verdict="still_open", fates=(left,))
+        nudge(home_of_its_own / "data", PRESS, wait_s=1.0)
+        said = await panel.says("STILL OPEN")
+        assert texts.ANOTHER_PROCESS in said
+        await until(lambda: " shows " in panel.banner, "what is read now")
+        with panel.exchange.book_now() as book:
+            book.flatten(FlattenRequest("Sim101"))
+        said = await panel.says("FLAT (late, ")
+        assert texts.ANOTHER_PROCESS in said
+        journal = panel.program._journal
+        rows = await asyncio.wrap_future(journal.recent(10))
+        assert [(row.press_id, row.verdict) for row in rows] == [(PRESS, "flat")]
+        assert panel.exchange.calls.of("POST") == []
 
 
 async def test_a_press_that_no_journal_has_shows_nothing_and_reads_nothing(

@@ -59,7 +59,7 @@ async def test_flatten_of_one_account_lists_what_was_reported_then_says_flat_by_
         [call] = panel.exchange.calls.of("POST")
         assert call.path == FLATTEN_PATH
         assert json.loads(call.body) == {"account": "Sim101"}
-        told = [("FLATTEN Sim101", "✓ FLAT")]
+        told = [("FLATTEN Sim101 · practice", "✓ FLAT")]
         await until(lambda: [row[1:] for row in panel.rows("journalView")] == told, "the journal's line")
 
 
@@ -83,7 +83,7 @@ async def test_reverse_turns_short_2_into_long_2_by_proof(qapp: QApplication) ->
         assert panel.reverse.face.lines[0] == "Short 2 → BUY 2 MES 12-25 · Market · Day"
         await panel.hold(panel.reverse)
         said = await panel.says("REVERSED ")
-        assert "now Long 2 MES 12-25" in said
+        assert "Long 2 MES 12-25 at " in said
         assert held(panel)["Sim101", "MES 12-25"] == 2
         [call] = panel.exchange.calls.of("POST")
         assert len(panel.rows("orderIds")) == 1

@@ -1,12 +1,16 @@
 """The first run, the token, and what is kept from one run to the next."""
 
+import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
+from keyring.backends import fail
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from crosstrade_panel import app, cli_texts, texts
@@ -14,9 +18,10 @@ from crosstrade_panel.domain.outcome import Cause, Reason
 from crosstrade_panel.storage import credentials
 from crosstrade_panel.storage.log import end_log, start_log
 from crosstrade_panel.storage.paths import find_paths
+from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.view import Look
 from tests.contract_server import ContractServer, refused
-from tests.e2e.panel import running, until
+from tests.e2e.panel import Panel, running, until
 from tests.log_guard import AnnounceLog
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +52,122 @@ async def test_without_a_token_the_window_says_so_and_practice_begins_only_when_
         await panel.is_read()
         assert panel.badge == "PRACTICE"
         assert not card.isVisible()
+
+
+@pytest.fixture
+def taken() -> Iterator[socket.socket]:
+    """A port of this machine that refuses every connection; once closed, a server can have it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken
+
+
+@pytest.fixture
+def nobody_listens(taken: socket.socket) -> str:
+    """The address of that port."""
+    return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def no_keyring() -> Iterator[None]:
+    """As on a machine without one, whatever a test before has made of it."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
+def a_keyring(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A keyring with nothing in it, in which tokens are kept by the server."""
+    kept: dict[str, str] = {}
+
+    def name(store: credentials.KeyringStore) -> str:
+        store.problem = None
+        return "made up"
+
+    def load(store: credentials.KeyringStore, origin: str) -> str | None:
+        store.problem = None
+        return kept.get(origin)
+
+    monkeypatch.setattr(credentials.KeyringStore, "load", load)
+    monkeypatch.setattr(
+        credentials.KeyringStore, "save", lambda _, origin, token: kept.update({origin: token})
+    )
+    monkeypatch.setattr(credentials.KeyringStore, "backend_name", name)
+    return kept
+
+
+def asking(panel: Panel) -> tuple[str, str]:
+    """What the card says: how to start, and the problem."""
+    return panel.find("howToStart", QLabel).text(), panel.find("tokenProblem", QLabel).text()
+
+
+@pytest.mark.usefixtures("no_keyring")
+async def test_where_no_keyring_is_the_card_says_so_and_goes_on_saying_it(
+    qapp: QApplication, nobody_listens: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_ASK_AFTER_S", 0.3)
+    async with running(qapp, base_url=nobody_listens) as panel:
+        await until(panel.find("firstRunCard", QWidget).isVisible, "the card of the first run")
+        none_here = texts.no_token_here("", "none_here", environment_ignored=False)
+        told = captions.HOW_TO_START_UNKEPT, texts.as_sentence(none_here)
+        await until(lambda: asking(panel) == told, "that it serves until the panel is closed")
+        await until(
+            lambda: all(task.get_name() != "ask for a token" for task in asyncio.all_tasks()),
+            "the card that is shown while a keyring does not answer",
+        )
+        assert asking(panel) == told
+        panel.type_token("two words")
+        assert asking(panel)[0] == captions.HOW_TO_START_UNKEPT
+
+
+async def test_a_keyring_that_is_there_is_promised(
+    qapp: QApplication, nobody_listens: str, a_keyring: dict[str, str]
+) -> None:
+    async with running(qapp, base_url=nobody_listens) as panel:
+        await until(panel.find("firstRunCard", QWidget).isVisible, "the card of the first run")
+        assert asking(panel) == (captions.HOW_TO_START, "")
+        assert not a_keyring
+
+
+async def test_after_a_refused_token_of_the_environment_no_keyring_is_promised_where_none_is(
+    qapp: QApplication, server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XTRADE_TOKEN", "mistyped")
+    async with running(qapp, base_url=server.base_url) as panel:
+        await until(panel.find("firstRunCard", QWidget).isVisible, "the card, after the token was refused")
+        await until(lambda: asking(panel)[0] == captions.HOW_TO_START_UNKEPT, "no promise")
+
+
+@pytest.mark.parametrize("has_keyring", [True, False])
+async def test_until_a_read_was_answered_a_pasted_token_is_said_to_be_neither_tested_nor_kept(
+    qapp: QApplication,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    taken: socket.socket,
+    nobody_listens: str,
+    has_keyring: bool,
+) -> None:
+    kept: dict[str, str] = request.getfixturevalue("a_keyring") if has_keyring else {}
+    monkeypatch.setattr(app, "_TEST_AGAIN_S", 60.0)  # the first read of the panel's own ends the waiting
+    async with running(qapp, base_url=nobody_listens) as panel:
+        await until(panel.find("firstRunCard", QWidget).isVisible, "the card of the first run")
+        notes = panel.find("statusNotes", QLabel)
+        panel.type_token("made-up")
+        said = texts.token_untested(nobody_listens, Cause.CONNECT_FAILED, keeps_token=has_keyring)
+        assert nobody_listens in said
+        assert ("kept" in said) is has_keyring
+        await until(lambda: said in notes.text(), "what is not known yet")
+        assert not kept
+        port = taken.getsockname()[1]
+        taken.close()
+        with ContractServer(token="made-up", port=port):
+            await panel.is_read()
+            await until(lambda: "not tested" not in notes.text(), "a note that is gone")
+            if has_keyring:
+                await until(lambda: kept, "a token that is kept")
+                assert kept == {nobody_listens: "made-up"}
 
 
 async def test_practice_that_does_not_start_says_so_and_can_be_chosen_again(

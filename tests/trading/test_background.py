@@ -118,7 +118,7 @@ async def test_hidden_it_reads_no_orders_and_still_both_endpoints(make_panel: Ma
 async def test_before_any_account_is_known_the_turn_of_the_orders_is_one_of_the_positions(
     make_panel: Make,
 ) -> None:
-    gateway = AskedGateway(before_read=fail_reads(Source.SNAPSHOT))
+    gateway = AskedGateway(before_read=fail_reads(Source.SNAPSHOT, Source.ACCOUNTS))
     await run_for(make_panel(gateway), 10.0)
     assert gateway.asked == []
     assert len(gateway.reads) == 7

@@ -176,6 +176,52 @@ async def test_the_background_reads_both_endpoints_in_turn_faster_while_somethin
     await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.mark.parametrize(
+    ("cause", "lists"),
+    [
+        (Cause.WRONG_PATH, True),
+        (Cause.SAYS_NOTHING, True),
+        (Cause.NO_ANSWER, False),
+        (Cause.OVER_BUDGET, False),
+    ],
+)
+async def test_where_the_snapshot_is_refused_the_accounts_are_listed_in_every_other_turn_of_it(
+    make_panel: Make, cause: Cause, lists: bool
+) -> None:
+    gateway = FakeGateway(before_read=fail_reads(Source.SNAPSHOT, cause=cause))
+    panel = make_panel(gateway)
+    task = asyncio.create_task(panel.desk.watch.run())
+    await asyncio.sleep(60.0)
+    asked = [source for source, _ in gateway.reads if source in {Source.SNAPSHOT, Source.ACCOUNTS}]
+    if lists:
+        assert asked[:4] == [Source.SNAPSHOT, Source.ACCOUNTS, Source.SNAPSHOT, Source.ACCOUNTS]
+        every = [source for source, _ in gateway.reads]
+        assert every[:3] == [Source.SNAPSHOT, Source.POSITIONS, Source.ACCOUNTS]
+        assert [account.name for account in panel.desk.watch.accounts] == ["Sim101", "Sim102"]
+    else:
+        assert Source.ACCOUNTS not in asked
+    gateway.before_read = None
+    await asyncio.sleep(30.0)
+    gateway.reads.clear()
+    await asyncio.sleep(30.0)
+    assert Source.ACCOUNTS not in {source for source, _ in gateway.reads}
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_listing_that_fails_as_well_ends_nothing(make_panel: Make) -> None:
+    failing = fail_reads(Source.SNAPSHOT, Source.ACCOUNTS, cause=Cause.WRONG_PATH)
+    gateway = FakeGateway(before_read=failing)
+    panel = make_panel(gateway)
+    task = asyncio.create_task(panel.desk.watch.run())
+    await asyncio.sleep(30.0)
+    assert not task.done()
+    assert panel.desk.watch.accounts == ()
+    assert panel.desk.watch.latest is not None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_reads_that_are_stuck_or_fail_neither_end_nor_multiply_the_background(make_panel: Make) -> None:
     gateway = FakeGateway(latency_s=20.0)
     panel = make_panel(gateway)

@@ -251,6 +251,7 @@ def panel(
     shown: Picture,
     *,
     lock: FlattenLock | None = None,
+    why: describe.WhyLocked | None = None,
     missing: str = "",
     banners: tuple[BannerView, ...] = (),
     reverse: str = "",
@@ -270,7 +271,7 @@ def panel(
         side=scope.side,
         preview=describe.preview(scope, shown),
         flatten=describe.flatten_button(
-            scope, shown, lock or FlattenLock(Lock.FREE), Pace(), missing=missing
+            scope, shown, lock or FlattenLock(Lock.FREE), Pace(), missing=missing, why=why
         ),
         reverse=no_reverse if reverse else base.reverse,
         banners=banners,
@@ -314,9 +315,38 @@ def states(base: PanelView) -> Iterator[tuple[str, PanelView]]:
         view = banner(found, shown)
         made = panel(base, found.scope, shown, banners=(view,))
         yield f"is_{name}", replace(made, reverse=_reverse(found, shown, rows, base.reverse))
+    yield from _told_beside(base)
     yield from _on_its_way(base)
     yield from _links(base)
     yield from _buttons(base)
+
+
+def _told_beside(base: PanelView) -> Iterator[tuple[str, PanelView]]:
+    """What is known beside an outcome: why there was no answer, what FLAT leaves, why it is held again."""
+    ended = {each[0]: each for each in outcomes()}
+    away = Reason(Cause.NINJATRADER_OFFLINE)
+    for name in ("still_open", "flat_late"):
+        _, found, rows = ended[name]
+        shown = picture(*rows)
+        view = describe.banner(found, shown, NOW, is_practice=False, action=_action(found, shown), doubt=away)
+        yield (
+            f"after_408_{name}",
+            panel(base, found.scope, shown, banners=(view,), reverse=texts.REVERSE_LOCKED),
+        )
+    _, found, _ = ended["flat"]
+    wide = replace(found, scope=EVERY, answered_at=NOW - 1.9, outcome=outcome(Verdict.FLAT, scope=EVERY))
+    shown = picture(orders=(replace(LIMIT, instrument="YM 12-25"),))
+    view = banner(wide, shown)
+    yield "flat_beside_an_order", panel(base, EVERY, shown, banners=(view,), reverse=texts.REVERSE_NEEDS_ONE)
+    _, found, rows = ended["reopened"]
+    shown, again = picture(*rows), FlattenLock(Lock.AGAIN)
+    why = describe.WhyLocked(again=texts.FIRST_NOT_SEEN)
+    action = describe.flatten_action(describe.flatten_button(APEX, shown, again, Pace(), missing="", why=why))
+    view = describe.banner(found, shown, NOW, is_practice=False, action=action)
+    yield (
+        "again_after_reopened",
+        panel(base, APEX, shown, lock=again, why=why, banners=(view,), reverse=texts.REVERSE_LOCKED),
+    )
 
 
 def _on_its_way(base: PanelView) -> Iterator[tuple[str, PanelView]]:
@@ -329,13 +359,15 @@ def _on_its_way(base: PanelView) -> Iterator[tuple[str, PanelView]]:
         ("no_answer_unread", press(APEX, began_at=NOW - 3.0)),
         ("checking", press(APEX, phase=Phase.CHECKING, shows=(LONG_2,), read_since_answer=True)),
         ("answered", press(APEX, phase=Phase.VERIFYING, shows=(), read_since_answer=True)),
+        ("answered_unread", press(APEX, phase=Phase.VERIFYING, answered_at=NOW - 0.1)),
         ("reverse_sent", press(PAIR, ticket=TICKET, began_at=NOW - 0.3)),
     ):
         known = picture(LONG_2, age_s=4.0) if name == "no_answer_unread" else shown
         view = banner(found, known)
+        why = describe.why_locked(APEX, [found], ())
         yield (
             f"way_{name}",
-            panel(base, APEX, known, lock=wait, banners=(view,), reverse=texts.REVERSE_LOCKED),
+            panel(base, APEX, known, lock=wait, why=why, banners=(view,), reverse=texts.REVERSE_LOCKED),
         )
     again = replace(banner(press(APEX, phase=Phase.REPEATING), shown), action=describe.stop_action())
     yield "way_repeating", panel(base, APEX, shown, lock=wait, banners=(again,), reverse=texts.REVERSE_LOCKED)
@@ -363,6 +395,7 @@ def _links(base: PanelView) -> Iterator[tuple[str, PanelView]]:
         replace(
             first_run,
             needs_token=True,
+            keeps_token=False,
             token_problem=texts.as_sentence(
                 texts.no_token_here("https://app.crosstrade.io:443", "none_here", environment_ignored=False)
             ),
@@ -422,7 +455,7 @@ def _buttons(base: PanelView) -> Iterator[tuple[str, PanelView]]:
     for name, line in (
         ("reading", texts.REVERSE_CHECKING),
         ("changed", texts.reverse_changed("Long 1 MES 12-25")),
-        ("let_go", texts.REVERSE_LET_GO),
+        ("let_go", texts.LET_GO),
         ("too_long", texts.REVERSE_HELD_TOO_LONG),
         ("read_failed", f"{texts.REVERSE_READ_FAILED}: {texts.cause_words(Cause.NO_ANSWER)}"),
         ("overtaken", texts.REVERSE_OVERTAKEN),

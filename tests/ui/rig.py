@@ -65,7 +65,7 @@ class Rig:
             pace=self.pace,
             on_change=self.presenter.on_press_changed,
         )
-        Vigil(desk)
+        Vigil(desk, lambda: self.presenter.pressed_elsewhere)
         self.presenter.connect(desk, is_practice=is_practice, last_account=last_account)
 
     def _new_id(self) -> str:

@@ -11,7 +11,7 @@ from crosstrade_panel import texts
 from crosstrade_panel.domain.outcome import Cause, Reason, Verdict
 from crosstrade_panel.domain.scope import OneAccount, Side
 from crosstrade_panel.domain.snapshot import Source
-from crosstrade_panel.trading.ports import RefusedError
+from crosstrade_panel.trading.ports import ReadFailedError, RefusedError, UnknownOutcomeError
 from crosstrade_panel.trading.press import Press
 from crosstrade_panel.ui.view import ActionKind, BannerAction, BannerView, Gesture, Look, Tone
 from tests.fakes import FakeGateway, VirtualTimeLoop, fail_reads, order, position
@@ -68,6 +68,11 @@ def action(rig: Rig, number: int = 0) -> BannerAction:
     found = banner(rig, number).action
     assert found is not None
     return found
+
+
+def fail_orders(_gateway: FakeGateway, source: Source, _number: int) -> None:
+    if source is Source.ORDERS:
+        raise ReadFailedError(Reason(Cause.SERVER_FAILED))
 
 
 def leave_order(gateway: FakeGateway, _scope: object) -> Any:
@@ -322,7 +327,7 @@ async def test_what_was_still_open_becomes_flat_late(rig: Rig) -> None:
     press = await flatten(rig)
     rig.gateway.open = [position(quantity=1)]
     await look(rig, 1)
-    assert "NinjaTrader shows Short 1 MES 12-25 (one read)" in banner(rig).lines
+    assert "NinjaTrader shows Short 1 MES 12-25 (last read)" in banner(rig).lines
     rig.gateway.open = []
     await look(rig, 3)
     await read_orders(rig)
@@ -342,7 +347,7 @@ async def test_silence_is_told_with_what_is_read(rig: Rig) -> None:
     rig.gateway.before_read = quick
     rig.presenter.on_flatten(rig.view().flatten.scope)
     await rig.pass_time(1.3)
-    assert "no answer yet — NinjaTrader shows Short 2 MES 12-25 (one read)" in banner(rig).lines
+    assert "no answer yet — NinjaTrader shows Short 2 MES 12-25 (last read)" in banner(rig).lines
     rig.gateway.before_read = before
     await rig.finish()
 
@@ -368,3 +373,210 @@ async def test_reads_that_fail_leave_a_flat_what_it_was(rig: Rig) -> None:
             await rig.watch.positions(Source.POSITIONS)
     assert press.outcome is not None
     assert press.outcome.verdict is Verdict.FLAT
+
+
+# --- what the card and the lock say of the press itself -----------------------------------------------------
+
+AWAY = Reason(Cause.NINJATRADER_OFFLINE, "NinjaTrader is not connected", 408)
+NO_ANSWER_FROM_IT = "NinjaTrader did not answer CrossTrade; the reads show this"
+
+
+def answer_408(gateway: FakeGateway, _scope: object) -> Any:
+    """CrossTrade did answer: that it cannot know."""
+    raise UnknownOutcomeError(AWAY, sent_at=gateway.now() - 0.01, answered_at=gateway.now())
+
+
+async def test_after_a_408_the_card_keeps_why_there_was_no_answer_and_by_hand_stays_open(rig: Rig) -> None:
+    rig.gateway.on_flatten = answer_408
+    await flatten(rig)
+    assert banner(rig).title.startswith("STILL OPEN ")
+    assert NO_ANSWER_FROM_IT in banner(rig).lines
+    assert texts.FALLBACK in banner(rig).lines
+    await look(rig, 2)
+    assert rig.view().fallback.is_open
+    rig.presenter.on_acknowledged(banner(rig).press_id)
+    await look(rig, 2)
+    assert not rig.view().fallback.is_open
+
+
+async def test_what_a_408_left_open_ends_with_flat_and_so_does_by_hand(rig: Rig) -> None:
+    rig.gateway.on_flatten = answer_408
+    await flatten(rig)
+    rig.gateway.open = []
+    await look(rig, 3)
+    await read_orders(rig)
+    await look(rig, 2)
+    assert banner(rig).title.startswith("FLAT (late")
+    assert NO_ANSWER_FROM_IT in banner(rig).lines
+    assert texts.FALLBACK not in banner(rig).lines
+    assert not rig.view().fallback.is_open
+    # Open again later: NinjaTrader has answered ever since, and "by hand" stays where it is.
+    rig.gateway.open = [position(side=Side.LONG)]
+    await look(rig, 3)
+    assert banner(rig).title.startswith("REOPENED ")
+    assert NO_ANSWER_FROM_IT in banner(rig).lines
+    assert not rig.view().fallback.is_open
+
+
+async def test_closed_by_the_trader_by_hand_stays_closed_when_still_open_comes(rig: Rig) -> None:
+    rig.gateway.on_flatten = answer_408
+    rig.presenter.on_flatten(rig.view().flatten.scope)
+    await rig.pass_time(0.5)
+    assert rig.view().fallback.is_open
+    rig.presenter.on_fallback_toggled()
+    await rig.finish()
+    assert banner(rig).title.startswith("STILL OPEN ")
+    await look(rig, 2)
+    assert not rig.view().fallback.is_open
+
+
+async def test_an_answer_that_comes_late_ends_what_is_said_of_there_being_none(rig: Rig) -> None:
+    late: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def be_late(gateway: FakeGateway, _scope: object) -> Any:
+        raise UnknownOutcomeError(Reason(Cause.NO_ANSWER), sent_at=gateway.now() - 0.01, late=late)
+
+    rig.gateway.on_flatten = be_late
+    await flatten(rig)
+    assert "No answer came; the reads show this" in banner(rig).lines
+    late.set_result(rig.gateway.receipt([position()], ("id-1",)))
+    rig.gateway.open = []
+    await look(rig, 3)
+    await read_orders(rig)
+    await look(rig, 1)
+    assert banner(rig).title.startswith("FLAT ")
+    assert not any("o answer came" in line for line in banner(rig).lines)
+
+
+async def test_a_reverse_without_an_answer_keeps_the_reason_when_it_is_proved(rig: Rig) -> None:
+    def lose(gateway: FakeGateway, _ticket: object) -> Any:
+        gateway.open = [position(side=Side.LONG)]
+        raise UnknownOutcomeError(Reason(Cause.CONNECTION_LOST), sent_at=gateway.now())
+
+    rig.gateway.on_reverse = lose
+    ticket = rig.hold_reverse()
+    await asyncio.sleep(0.5)
+    rig.presenter.on_reverse_held(ticket)
+    await rig.finish()
+    wanted = "The connection broke after the request may have left; the reads show this"
+    for _ in range(2):  # its proof is not kept, once it is told
+        assert banner(rig).title.startswith("REVERSED ")
+        assert wanted in banner(rig).lines
+        await look(rig, 2)
+
+
+async def test_while_it_is_locked_flatten_says_what_it_waits_for(rig: Rig) -> None:
+    rig.gateway.latency_s = 0.3
+    rig.gateway.on_flatten = lambda gateway, _scope: gateway.receipt([position()], ("id-1",))
+    rig.presenter.on_flatten(rig.view().flatten.scope)
+    seen = set()
+    for _ in range(30):
+        await rig.pass_time(0.02)
+        view = rig.view()
+        title = view.banners[0].title.partition(" · ")[0]
+        if view.flatten.look is Look.LOCKED:
+            seen.add((title, view.flatten.lines[1]))
+    assert ("FLATTEN sent", texts.LOCKED) in seen
+    assert ("Answered, checking", texts.LOCKED_UNREAD) in seen
+    assert ("Answered, checking", texts.LOCKED) not in seen
+    await rig.finish()
+
+
+async def test_a_lock_without_anything_to_wait_for_is_a_moment(rig: Rig) -> None:
+    def refuse(_gateway: FakeGateway, _scope: object) -> Any:
+        raise RefusedError(Reason(Cause.SERVER_SAID_NO, "No"), sent_at=1000.0, answered_at=1000.0)
+
+    rig.gateway.on_flatten = refuse
+    rig.presenter.on_flatten(rig.view().flatten.scope)
+    await rig.finish()
+    rig.presenter.refresh()
+    assert banner(rig).title.startswith("REFUSED ")
+    assert rig.view().flatten.look is Look.LOCKED
+    assert rig.view().flatten.lines[1] == texts.LOCKED_A_MOMENT
+
+
+async def test_again_after_reopened_is_held_and_does_not_say_that_the_first_may_still_act(rig: Rig) -> None:
+    await flatten(rig)
+    rig.gateway.open = [position(side=Side.LONG, quantity=3)]
+    await look(rig)
+    assert banner(rig).title.startswith("REOPENED ")
+    for lines in (rig.view().flatten.lines, action(rig).lines):
+        assert lines[-1] == f"hold 0.5 s · {texts.FIRST_NOT_SEEN}"
+    assert rig.view().flatten.gesture is Gesture.HOLD
+
+
+async def test_again_says_that_the_first_may_still_act_where_it_may(rig: Rig) -> None:
+    rig.gateway.on_flatten = lambda gateway, _scope: gateway.receipt([position()], ("id-1",))
+    await flatten(rig)
+    assert banner(rig).title.startswith("STILL OPEN ")
+    assert action(rig).lines[-1] == f"hold 0.5 s · {texts.FIRST_MAY_STILL_ACT}"
+    assert rig.view().flatten.lines[-1] == action(rig).lines[-1]
+
+
+async def test_a_press_without_an_answer_may_still_act_though_flat_was_proved_after_it(rig: Rig) -> None:
+    def lose(gateway: FakeGateway, _scope: object) -> Any:
+        gateway.open = []
+        return answer_408(gateway, _scope)
+
+    rig.gateway.on_flatten = lose
+    await flatten(rig)
+    rig.gateway.open = [position(side=Side.LONG, quantity=3)]
+    await look(rig)
+    assert banner(rig).title.startswith("REOPENED ")
+    assert action(rig).lines[-1] == f"hold 0.5 s · {texts.FIRST_MAY_STILL_ACT}"
+
+
+# --- orders that FLAT does not speak of ---------------------------------------------------------------------
+
+
+async def test_flat_names_the_orders_in_scope_that_were_left_on_pairs_without_a_position(rig: Rig) -> None:
+    rig.presenter.on_instrument(None)
+    rig.gateway.working = {"Sim101": [order(order_id="far", instrument="YM 12-25")]}
+    await read_orders(rig)
+    press = await flatten(rig)
+    await read_orders(rig)
+    assert banner(rig).title.startswith("FLAT ")
+    assert banner(rig).tone is Tone.GOOD
+    assert press.outcome is not None
+    assert press.outcome.verdict.exit_code == 0
+    assert banner(rig).lines[0].startswith("per NinjaTrader")
+    assert banner(rig).lines[1] == "1 order working in scope: Buy 2 YM 12-25 Stop Market"
+    rig.gateway.working = {}
+    await read_orders(rig)
+    assert not any("working" in line for line in banner(rig).lines)
+
+
+async def test_orders_outside_the_scope_or_read_before_the_answer_are_not_told_of_it(rig: Rig) -> None:
+    rig.gateway.working = {"Sim101": [order(order_id="far", instrument="YM 12-25")]}
+    await flatten(rig)
+    await read_orders(rig)
+    assert not any("working" in line for line in banner(rig).lines)
+    rig.presenter.on_acknowledged(banner(rig).press_id)
+    rig.presenter.on_instrument(None)
+    await look(rig)
+    await read_orders(rig)
+    rig.gateway.before_read = fail_orders
+    await flatten(rig)
+    assert not any("working in scope" in line for line in banner(rig).lines)
+
+
+async def test_nothing_open_in_all_accounts_names_whose_orders_work(rig: Rig) -> None:
+    rig.gateway.open = []
+    await look(rig)
+    rig.presenter.on_account(None)
+    rig.presenter.on_instrument(None)
+    rig.gateway.working = {"Sim101": [], "Sim102": [order("Sim102", order_id="far", instrument="YM 12-25")]}
+    await flatten(rig)
+    await read_orders(rig, "Sim102")
+    assert banner(rig).title.startswith("NOTHING OPEN ")
+    assert "1 order working in scope: Buy 2 YM 12-25 Stop Market in Sim102" in banner(rig).lines
+
+
+async def test_one_read_is_called_one_and_a_later_one_the_last(rig: Rig) -> None:
+    rig.gateway.on_flatten = lambda gateway, _scope: gateway.receipt([position()], ("id-1",))
+    rig.presenter.on_flatten(rig.view().flatten.scope)
+    await rig.pass_time(0.2)
+    assert "NinjaTrader shows Short 2 MES 12-25 (one read)" in banner(rig).lines
+    await rig.pass_time(2.0)
+    assert "NinjaTrader shows Short 2 MES 12-25 (last read)" in banner(rig).lines
+    await rig.finish()

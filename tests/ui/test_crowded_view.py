@@ -133,7 +133,7 @@ def test_the_lines_of_an_outcome_are_those_of_the_newest_one(monkeypatch: pytest
     told = 0
     tell = texts.outcome_lines
 
-    def count(outcome: Outcome, **more: bool) -> tuple[str, ...]:
+    def count(outcome: Outcome, **more: Any) -> tuple[str, ...]:
         nonlocal told
         told += 1
         return tell(outcome, **more)

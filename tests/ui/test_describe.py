@@ -14,6 +14,7 @@ from crosstrade_panel.domain.snapshot import (
     Flaws,
     Mode,
     Order,
+    OrdersRead,
     Position,
     PositionsRead,
     Source,
@@ -134,6 +135,51 @@ def test_a_read_that_does_not_speak_of_the_account_never_says_nothing_open(shown
     assert button(SIM101, shown).lines[1] == texts.POSITIONS_NOT_TOLD
     assert describe.preview(SIM101, shown).summary == texts.PREVIEW_NOT_TOLD
     assert describe.preview(SIM101, shown).is_stale
+
+
+@pytest.mark.parametrize("lists", [True, False], ids=["snapshot", "positions"])
+@pytest.mark.parametrize(
+    "scope", [SIM101, OneAccount("Sim101", "MES 12-25"), EveryAccount(), EveryAccount("ES")]
+)
+def test_where_no_accounts_are_listed_nothing_is_said_not_to_be_open(scope: Scope, lists: bool) -> None:
+    shown = picture(accounts=(), lists=lists)
+    assert button(scope, shown).lines[1] == texts.POSITIONS_NOT_TOLD
+    preview = describe.preview(scope, shown)
+    assert (preview.summary, preview.hint) == (texts.PREVIEW_NOT_TOLD, texts.PREVIEW_HINT_NOT_TOLD)
+    assert preview.is_stale
+
+
+@pytest.mark.parametrize("lists", [True, False], ids=["snapshot", "positions"])
+@pytest.mark.parametrize("scope", [SIM101, EveryAccount()])
+def test_an_account_that_is_listed_and_holds_nothing_has_no_open_positions(scope: Scope, lists: bool) -> None:
+    shown = picture(lists=lists)
+    assert button(scope, shown).lines[1] == "nothing open in the last read"
+    preview = describe.preview(scope, shown)
+    assert (preview.hint, preview.is_stale) == ("No open positions", False)
+    assert preview.summary.startswith("In scope — nothing open")
+
+
+@pytest.mark.parametrize("lists", [True, False], ids=["snapshot", "positions"])
+@pytest.mark.parametrize("scope", [SIM101, EveryAccount()])
+@pytest.mark.parametrize("phase", [Phase.SENDING, Phase.VERIFYING, Phase.CHECKING])
+def test_on_its_way_a_press_is_not_shown_with_nothing_open_where_no_accounts_are_listed(
+    scope: Scope, lists: bool, phase: Phase
+) -> None:
+    press = Press("1", scope, 998.0, NOON, phase=phase, shows=(), read_since_answer=True)
+
+    def said(shown: Picture) -> str:
+        return "\n".join(describe.banner(press, shown, 1000.0, is_practice=False).lines)
+
+    assert "nothing open" in said(picture(lists=lists))
+    assert "nothing open" not in said(picture(accounts=(), lists=lists))
+    press.shows = (position(),)
+    assert "shows Short 2 MES 12-25" in said(picture(accounts=(), lists=lists))
+
+
+def test_rows_are_shown_and_counted_whoever_is_listed() -> None:
+    shown = picture(position(), accounts=())
+    assert button(EveryAccount(), shown).lines[1].startswith("closes 1 position")
+    assert len(describe.preview(EveryAccount(), shown).rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -355,3 +401,62 @@ def test_orders_left_working_are_named_once_on_the_button_that_cancels_them_or_e
     one = describe.cancel_action(ListedOrders((stop,)), Pace(), is_locked=False)
     assert f"2 orders working: {named}" in words_of(found, shown, one)
     assert f"2 orders working: {named}" in words_of(found, shown, describe.stop_action())
+
+
+def flat_press(**facts: object) -> Press:
+    press = Press("1", SIM101, 998.0, NOON, phase=Phase.ENDED, answered_at=998.1, ended_at=999.9)
+    press.outcome = Outcome(Verdict.FLAT, NOON, scope=SIM101)
+    for name, value in facts.items():
+        setattr(press, name, value)
+    return press
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "age_s", "facts", "is_told"),
+    [
+        (998.2, 0.4, {}, True),
+        (998.0, 0.4, {}, False),
+        (998.2, 6.0, {}, False),
+        (998.2, 0.4, {"answered_at": None}, False),
+        (999.95, 0.4, {"answered_at": None}, True),
+        (998.2, 0.4, {"answered_at": None, "ended_at": None}, False),
+    ],
+    ids=["since", "before the answer", "was flat", "before the end", "after the end", "of another process"],
+)
+def test_flat_tells_of_orders_that_were_read_since_the_press_and_not_long_ago(
+    sent_at: float, age_s: float, facts: dict[str, object], is_told: bool
+) -> None:
+    resting = OrdersRead(Stamp(sent_at, sent_at + 0.01), "Sim101", (order(instrument="YM 12-25"),))
+    shown = replace(picture(age_s=age_s), orders={"sim101": resting})
+    view = describe.banner(flat_press(**facts), shown, 1000.0, is_practice=False)
+    assert any("1 order working in scope" in line for line in view.lines) is is_told
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "facts", "words"),
+    [
+        ((Verdict.REOPENED,), {}, texts.FIRST_NOT_SEEN),
+        ((Verdict.REOPENED, Verdict.FLAT), {}, texts.FIRST_NOT_SEEN),
+        ((Verdict.ORDERS_WORKING,), {}, texts.FIRST_NOT_SEEN),
+        ((Verdict.REOPENED, Verdict.STILL_OPEN), {}, texts.FIRST_MAY_STILL_ACT),
+        ((Verdict.REOPENED,), {"answered_at": None}, texts.FIRST_MAY_STILL_ACT),
+        ((Verdict.STILL_OPEN,), {}, texts.FIRST_MAY_STILL_ACT),
+        ((Verdict.OVERFILLED,), {}, texts.FIRST_MAY_STILL_ACT),
+        ((Verdict.UNKNOWN,), {}, texts.FIRST_MAY_STILL_ACT),
+        ((), {"outcome": None}, texts.FIRST_MAY_STILL_ACT),
+    ],
+)
+def test_why_flatten_again_is_held_is_true_of_what_was_pressed_first(
+    verdicts: tuple[Verdict, ...], facts: dict[str, object], words: str
+) -> None:
+    fates = tuple(Fate(f"Sim10{number}", verdict) for number, verdict in enumerate(verdicts))
+    first = flat_press(scope=EveryAccount())
+    if verdicts:
+        first.outcome = Outcome(verdicts[0], NOON, fates, EveryAccount())
+    for name, value in facts.items():
+        setattr(first, name, value)
+    assert describe.why_locked(SIM101, [first], ()).again == words
+    assert describe.why_locked(SIM101, [first], {first.id}).again == texts.FIRST_MAY_STILL_ACT
+    unsure = Press("2", SIM101, 990.0, NOON, phase=Phase.ENDED)
+    unsure.outcome = Outcome(Verdict.UNKNOWN, NOON)
+    assert describe.why_locked(SIM101, [first, unsure], ()).again == texts.FIRST_MAY_STILL_ACT

@@ -77,6 +77,16 @@ def test_it_is_one_click_away_at_any_time(desk: Desk, told: list[tuple[str, ...]
     assert told == [("toggled",)]
 
 
+def test_it_has_one_name_on_its_button_in_the_menu_on_its_card_and_in_the_settings(desk: Desk) -> None:
+    actions = {action.objectName(): action.text() for action in desk.window.findChildren(QAction)}
+    settings = desk.window.settings.findChildren(QLabel)
+    assert push(desk, "byHandButton").text() == "By hand"
+    assert actions["fallbackAction"] == "By hand"
+    assert any(label.text() == "! By hand" for label in desk.window.fallback_card.findChildren(QLabel))
+    assert desk.window.fallback_card.accessibleName() == "By hand"
+    assert any(label.text() == "By hand" for label in settings)
+
+
 def test_the_way_to_it_shows_when_it_is_wanted_and_moves_nothing(desk: Desk) -> None:
     button, toggle = push(desk, "byHandButton"), push(desk, "ticketToggle")
     places = (button.geometry(), toggle.geometry())

@@ -330,7 +330,7 @@ async def test_the_entry_of_a_reverse_that_filled_is_not_counted_as_working(rig:
     [
         (SIM101, Verdict.STILL_OPEN, True, []),
         (SIM101, None, True, []),
-        (SIM101, None, False, ["sim101", "sim102"]),
+        (SIM101, None, False, []),
         (SIM101, Verdict.UNKNOWN, False, []),
         (SIM101, Verdict.NOT_SENT, False, ["sim101", "sim102"]),
         (SIM101, Verdict.REFUSED, True, ["sim101", "sim102"]),
@@ -350,6 +350,8 @@ async def test_orders_read_before_a_press_that_may_have_changed_them_are_not_cou
         press.phase, press.outcome = Phase.ENDED, Outcome(verdict, NOON, scope=scope)
     press.answered_at = began + 0.1 if is_answered else None
     rig.presenter.book.open(press)
+    rig.presenter.on_press_changed(press)
+    await asyncio.sleep(0.1)
     touched = kept or ([] if scope == EveryAccount() else ["sim102"])
     assert sorted(rig.presenter._picture().orders) == touched
     await asyncio.sleep(1.0)
@@ -376,7 +378,7 @@ async def test_letting_go_before_the_read_came_sends_nothing(rig: Rig) -> None:
     rig.presenter.on_reverse_released()
     await rig.finish()
     never(rig)
-    assert texts.REVERSE_LET_GO in rig.view().reverse.lines
+    assert texts.LET_GO in rig.view().reverse.lines
 
 
 async def test_letting_go_before_the_hold_is_complete_sends_nothing(rig: Rig) -> None:
@@ -419,7 +421,7 @@ async def test_a_read_of_the_background_that_differs_cancels_what_is_held(rig: R
     await rig.finish()
     never(rig)
     assert any("Long 2 MES 12-25" in line for line in rig.view().reverse.lines[1:])
-    assert texts.REVERSE_LET_GO not in rig.view().reverse.lines
+    assert texts.LET_GO not in rig.view().reverse.lines
 
 
 async def test_a_fresh_read_that_fails_cancels(rig: Rig) -> None:
@@ -586,6 +588,48 @@ async def test_reverse_never_says_nothing_open_of_an_account_that_the_read_does_
         assert rig.view().preview.hint == texts.PREVIEW_HINT_NOT_TOLD
         assert rig.view().flatten.lines[1] == texts.POSITIONS_NOT_TOLD
         assert rig.view().reverse.lines == (texts.REVERSE_NOT_TOLD,)
+
+
+@pytest.mark.parametrize("account", ["Sim101", None])
+async def test_an_add_on_that_lists_nobody_is_never_told_as_nothing_open_read_by_read(
+    rig: Rig, account: str | None
+) -> None:
+    listed = list(rig.gateway.accounts_listed)
+    rig.presenter.on_account(account)
+    rig.gateway.open, rig.gateway.accounts_listed = [], []
+    for source in (Source.SNAPSHOT, Source.POSITIONS, Source.SNAPSHOT, Source.POSITIONS):
+        await rig.watch.positions(source)
+        rig.presenter.refresh()
+        assert rig.view().preview.hint == texts.PREVIEW_HINT_NOT_TOLD
+        assert rig.view().flatten.lines[1] == texts.POSITIONS_NOT_TOLD
+    rig.gateway.accounts_listed = listed
+    await rig.read()
+    assert rig.view().preview.hint == texts.PREVIEW_HINT_NONE
+
+
+async def test_until_accounts_are_listed_a_read_without_rows_says_nothing_of_what_is_open() -> None:
+    rig = Rig(FakeGateway())
+    rig.connect()
+    await rig.watch.positions(Source.POSITIONS)
+    await rig.turn()
+    assert rig.view().preview.hint == texts.PREVIEW_HINT_NOT_TOLD
+    await rig.watch.positions(Source.SNAPSHOT)
+    await rig.turn()
+    assert rig.view().preview.hint == texts.PREVIEW_HINT_NONE
+
+
+async def test_a_still_open_that_no_listing_names_any_more_is_never_shown_with_nothing_open(rig: Rig) -> None:
+    rig.gateway.on_flatten = leave_open
+    rig.presenter.on_flatten(rig.scope())
+    await rig.finish()
+    assert rig.view().banners[0].title.startswith("STILL OPEN")
+    rig.gateway.open, rig.gateway.accounts_listed = [], []
+    for source in (Source.SNAPSHOT, Source.POSITIONS, Source.SNAPSHOT, Source.POSITIONS):
+        await rig.watch.positions(source)
+        await rig.turn()
+        [banner] = rig.view().banners
+        assert banner.title.startswith("STILL OPEN")
+        assert not any("nothing open" in line for line in banner.lines), banner.lines
 
 
 # --- the ticket ---------------------------------------------------------------------------------------------

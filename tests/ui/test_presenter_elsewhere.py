@@ -1,15 +1,20 @@
 """Another process's press in the window: told, never acted on."""
 
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from crosstrade_panel import texts
-from crosstrade_panel.domain.outcome import Outcome, Verdict
-from crosstrade_panel.domain.scope import OneAccount
+from crosstrade_panel.domain.outcome import Fate, Outcome, Verdict
+from crosstrade_panel.domain.scope import OneAccount, Side
+from crosstrade_panel.domain.snapshot import Source
+from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.trading.ports import EntryKind
-from crosstrade_panel.trading.press import Press
+from crosstrade_panel.trading.press import Phase, Press
 from crosstrade_panel.ui.view import Gesture, Tone
+from tests.fakes import VirtualTimeLoop, position
 from tests.ui.rig import Rig
 
 pytestmark = pytest.mark.anyio
@@ -21,6 +26,11 @@ SCOPE = OneAccount("Sim101", "MES 12-25")
 def other(verdict: Verdict | None = None, press_id: str = "other", began_at: float = 0.0) -> Press:
     outcome = None if verdict is None else Outcome(verdict, NOON, scope=SCOPE)
     return Press(press_id, SCOPE, began_at, NOON, may_have_left=True, outcome=outcome)
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Callable[[], VirtualTimeLoop]]]:
+    return ("asyncio", {"loop_factory": VirtualTimeLoop})
 
 
 @pytest.fixture
@@ -59,6 +69,106 @@ async def test_the_same_news_twice_is_loud_once(rig: Rig) -> None:
     assert len(rig.alerts) == 1
     rig.presenter.on_elsewhere(other(Verdict.OVERFILLED))
     assert len(rig.alerts) == 2
+
+
+def still_open(rig: Rig, press_id: str = "other") -> Press:
+    """A flatten that another process left open twelve seconds ago."""
+    fate = Fate("Sim101", Verdict.STILL_OPEN, (position(),))
+    outcome = Outcome(Verdict.STILL_OPEN, NOON, (fate,), SCOPE)
+    began_at, began = rig.clock.monotonic() - 12.0, NOON - timedelta(seconds=12)
+    return Press(press_id, SCOPE, began_at, began, phase=Phase.ENDED, may_have_left=True, outcome=outcome)
+
+
+async def test_what_it_left_open_is_watched_and_becomes_flat_late(rig: Rig) -> None:
+    rig.presenter.on_elsewhere(still_open(rig))
+    await rig.read()
+    [banner] = rig.view().banners
+    assert banner.title.startswith("STILL OPEN")
+    assert banner.lines[0].startswith("NinjaTrader shows Short 2 MES 12-25")
+    rig.presenter.on_elsewhere(still_open(rig))  # its process says so once more
+    rig.gateway.open = []
+    for _ in range(3):
+        await rig.read()
+        await asyncio.sleep(1.1)
+    await rig.watch.orders("Sim101")
+    await rig.read()
+    [banner] = rig.view().banners
+    assert banner.title.startswith("FLAT (late, ")
+    assert banner.title.endswith(texts.ANOTHER_PROCESS)
+    assert banner.tone is Tone.GOOD
+    told = [each for each in rig.journal.entries if each.kind is EntryKind.OUTCOME]
+    assert {each.press_id for each in told} == {"other"}
+    assert told[-1].facts["verdict"] == "flat"
+    assert rig.sent == []
+    # Its first alert was for STILL OPEN; what gets better is not loud again.
+    assert [alert.id for alert in rig.alerts] == ["other"]
+
+
+async def test_it_is_not_loud_again_for_other_rows_though_there_was_a_press_between(rig: Rig) -> None:
+    rig.gateway.on_flatten = lambda gateway, _: gateway.receipt([])  # nothing is open there
+    rig.presenter.on_elsewhere(still_open(rig))
+    await rig.read()
+    rig.presenter.on_account("Sim102")
+    rig.presenter.on_flatten(rig.scope())
+    await rig.finish()
+    rig.gateway.open = [position(quantity=1)]
+    for _ in range(2):
+        await rig.read()
+    assert "Short 1 MES 12-25" in "".join(rig.view().banners[-1].lines)
+    assert [alert.id for alert in rig.alerts].count("other") == 1
+
+
+async def test_its_flat_is_kept_when_the_journal_is_looked_into_once_more(rig: Rig) -> None:
+    rig.gateway.open = []
+    rig.presenter.on_elsewhere(still_open(rig))
+    for _ in range(3):
+        await rig.read()
+        await asyncio.sleep(1.1)
+    title = rig.view().banners[0].title
+    assert title.startswith("FLAT")
+    [verdict] = {press.outcome.verdict for press in rig.presenter.pressed_elsewhere if press.outcome}
+    rig.presenter.on_elsewhere(other(verdict))
+    assert rig.view().banners[0].title == title
+
+
+async def test_opened_again_after_it_was_flat_it_is_loud(rig: Rig) -> None:
+    rig.gateway.open = []
+    rig.presenter.on_elsewhere(still_open(rig))
+    for _ in range(3):
+        await rig.read()
+        await asyncio.sleep(1.1)
+    rig.gateway.open = [position()]
+    for _ in range(2):
+        await rig.read()
+    assert rig.view().banners[0].title.startswith("REOPENED")
+    assert len(rig.alerts) == 2
+
+
+async def test_what_cannot_be_watched_is_told_as_its_process_told_it_beside_what_is_read_now(
+    rig: Rig,
+) -> None:
+    press = other(Verdict.UNKNOWN, began_at=rig.clock.monotonic())
+    press.ticket = ReverseTicket("Sim101", "MES 12-25", Side.SHORT, 2)
+    rig.presenter.on_elsewhere(press)
+    [banner] = rig.view().banners
+    assert banner.lines[0] == texts.told_by_that_process(NOON)
+    assert not any("shows" in line for line in banner.lines)  # what was read before says nothing of it
+    await asyncio.sleep(0.1)
+    await rig.read()
+    [banner] = rig.view().banners
+    assert banner.lines[0] == texts.told_by_that_process(NOON)
+    assert banner.lines[1].startswith("NinjaTrader shows Short 2 MES 12-25")
+    rig.gateway.open = []
+    await rig.read()
+    assert rig.view().banners[0].lines[1].startswith("NinjaTrader shows nothing open")
+    rig.gateway.accounts_listed = []
+    for source in (Source.SNAPSHOT, Source.POSITIONS):
+        await rig.watch.positions(source)
+        await rig.turn()
+        assert rig.view().banners[0].lines[1] == texts.SHOWS_NOT_TOLD
+    await rig.pass_time(6.0)
+    assert not any("shows" in line for line in rig.view().banners[0].lines)
+    assert rig.view().banners[0].title.startswith("UNKNOWN")
 
 
 async def test_acknowledged_it_goes_and_the_journal_knows(rig: Rig) -> None:

@@ -32,6 +32,7 @@ from tests.ui import gallery
 from tests.ui.conftest import Desk
 
 LEFT = Qt.MouseButton.LeftButton
+SCREEN = QTest.createTouchDevice()
 
 
 def picker(desk: Desk, name: str = "accountPicker") -> Picker:
@@ -226,6 +227,113 @@ def test_an_account_that_is_gone_is_greyed_in_the_closed_picker_and_explained(de
     assert "Apex-09 is not listed now" in notes.text()
     desk.window.show_panel(gallery.POSITIONS)
     assert line_of(picker(desk)).palette().text().color() == colour
+
+
+def press_field(desk: Desk, which: Picker, *, way: int = 0) -> None:
+    """Press the text of a picker, go `way` pixels aside, and let go; through the window, as Qt does."""
+    handle = desk.window.windowHandle()
+    at = line_of(which).mapTo(desk.window, line_of(which).rect().center())
+    QTest.mousePress(handle, LEFT, pos=at)
+    if way:
+        QTest.mouseMove(handle, at + QPoint(way // 2, 0))
+        QTest.mouseMove(handle, at + QPoint(way, 0))
+    QTest.mouseRelease(handle, LEFT, pos=at + QPoint(way, 0))
+
+
+def is_open(which: Picker) -> bool:
+    return which.view().isVisible()
+
+
+@pytest.mark.parametrize("name", ["accountPicker", "instrumentPicker"])
+def test_a_click_into_the_text_of_a_picker_opens_its_list_and_asks_for_nothing(desk: Desk, name: str) -> None:
+    which = picker(desk, name)
+    handle = desk.window.windowHandle()
+    at = line_of(which).mapTo(desk.window, line_of(which).rect().center())
+    QTest.mousePress(handle, LEFT, pos=at)
+    assert not is_open(which), "nothing is there that could take the release for its own"
+    QTest.mouseRelease(handle, LEFT, pos=at)
+    assert is_open(which)
+    QTest.keyClick(which.view(), Qt.Key.Key_Escape)
+    assert not is_open(which)
+    assert desk.heard == []
+
+
+def test_a_tap_on_the_text_of_a_picker_opens_its_list(desk: Desk) -> None:
+    which, at = picker(desk), line_of(picker(desk)).rect().center()
+    QTest.touchEvent(desk.window, SCREEN).press(0, at, line_of(which))
+    QTest.touchEvent(desk.window, SCREEN).release(0, at, line_of(which))
+    assert is_open(which)
+    which.hidePopup()
+
+
+@pytest.mark.parametrize("way", [-25, 25, 200])
+def test_a_drag_over_the_text_of_a_picker_opens_no_list(desk: Desk, way: int) -> None:
+    press_field(desk, picker(desk), way=way)
+    assert not is_open(picker(desk))
+
+
+def test_a_click_on_the_text_of_an_open_picker_closes_its_list_and_does_not_open_it_again(
+    desk: Desk,
+) -> None:
+    which = picker(desk)
+    for _ in range(3):
+        press_field(desk, which)
+        assert is_open(which)
+        # To a list that is open the system gives every click, wherever it was.
+        over = which.view().window()
+        at = over.mapFromGlobal(line_of(which).mapToGlobal(line_of(which).rect().center()))
+        QTest.mousePress(over.windowHandle(), LEFT, pos=at)
+        assert not is_open(which)
+        # Only some of Qt's platforms would play it again to the text.
+        assert over.testAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)
+        QTest.mouseRelease(
+            desk.window.windowHandle(), LEFT, pos=line_of(which).mapTo(desk.window, QPoint(5, 5))
+        )
+        assert not is_open(which)
+    assert desk.heard == []
+
+
+def test_what_is_typed_at_a_list_that_a_click_opened_filters(desk: Desk) -> None:
+    desk.window.activateWindow()
+    assert QTest.qWaitForWindowActive(desk.window)
+    which = picker(desk)
+    press_field(desk, which)
+    QTest.keyClicks(which.view(), "s")
+    assert not is_open(which)
+    QTest.keyClicks(line_of(which), "im102")
+    assert line_of(which).text() == "sim102"
+    assert filtered_list(desk).isVisible()
+    QTest.keyClick(line_of(which), Qt.Key.Key_Return)
+    assert desk.heard == [("account_chosen", "Sim102")]
+
+
+def test_a_click_into_text_that_is_being_typed_opens_no_list_of_everything(desk: Desk) -> None:
+    desk.window.activateWindow()
+    assert QTest.qWaitForWindowActive(desk.window)
+    type_into(picker(desk), "Sim10")
+    filtered_list(desk).hide()
+    press_field(desk, picker(desk))
+    assert not is_open(picker(desk))
+    assert line_of(picker(desk)).text() == "Sim10"
+
+
+def test_escape_closes_the_list_of_what_was_typed(desk: Desk) -> None:
+    desk.window.activateWindow()
+    assert QTest.qWaitForWindowActive(desk.window)
+    type_into(picker(desk), "Sim10")
+    assert filtered_list(desk).isVisible()
+    QTest.keyClick(filtered_list(desk), Qt.Key.Key_Escape)
+    assert not filtered_list(desk).isVisible()
+    assert picker(desk).currentText() == "Sim101"
+    assert desk.heard == []
+
+
+def test_the_focus_that_tab_brings_opens_no_list(desk: Desk) -> None:
+    desk.window.activateWindow()
+    assert QTest.qWaitForWindowActive(desk.window)
+    for name in ("accountPicker", "instrumentPicker"):
+        line_of(picker(desk, name)).setFocus(Qt.FocusReason.TabFocusReason)
+        assert not is_open(picker(desk, name))
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageDown, Qt.Key.Key_Home])
