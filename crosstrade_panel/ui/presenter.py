@@ -234,8 +234,8 @@ class Presenter:
         loop.call_soon(self._paint_what_is_made)
 
     def _paint_what_is_made(self) -> None:
-        """Paint now, or in a moment with the rows that are being made: else all of them were made here."""
-        if self._rows_to_make is None:
+        """Paint now, or in a moment with the rows of a newer read: else all of them were made here."""
+        if self._rows_to_make is None and not self._is_due:
             self.refresh()
 
     def on_press_changed(self, press: Press) -> None:
