@@ -1,7 +1,8 @@
 """Dataclasses as the standard library makes them, in half the time: every start waits for a hundred of them.
 
 The library compiles six methods for each class, one after the other (Python 3.11: 0.5 to 1 ms a class). The
-three that compare, hash and print need no code of their own: they are shared, and mean the same.
+three that compare, hash and print need no code of their own: they are shared, and mean the same. On every
+Python a fact that is the same object is equal, as the library had it up to 3.12.
 """
 
 import dataclasses
