@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 from crosstrade_panel.domain.outcome import Verdict
 from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.journal_file import storable
-from crosstrade_panel.storage.journal_view import facts_of, like, name_of
+from crosstrade_panel.storage.journal_view import asked_of, facts_of, like
 
 
 class SortKey(Enum):
@@ -274,17 +274,11 @@ def _second(at: datetime) -> str:
 
 def _listed(row: _ListedRow) -> ListedPress:
     seq, press_id, at, text, verdict, acknowledged = row
-    facts = facts_of(text)
     return ListedPress(
         seq=seq,
         press_id=press_id,
         at=datetime.fromisoformat(at),
-        action=name_of(facts.get("action")) or "",
-        account=name_of(facts.get("account")),
-        instrument=name_of(facts.get("instrument")),
-        side=name_of(facts.get("side")),
+        **asked_of(facts_of(text)),
         verdict=verdict,
         acknowledged=bool(acknowledged),
-        origin=name_of(facts.get("origin")) or "",
-        practice=facts.get("practice") is True,
     )

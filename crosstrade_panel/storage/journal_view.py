@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypedDict, cast
 
 from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.storage.journal_file import storable
@@ -120,6 +120,29 @@ def _records(
     return records
 
 
+class Asked(TypedDict):
+    """What a press asked for, of whom, as its first row says."""
+
+    action: str
+    account: str | None
+    instrument: str | None
+    side: str | None
+    origin: str
+    practice: bool
+
+
+def asked_of(facts: Mapping[str, Fact]) -> Asked:
+    """The columns that every view of a press has."""
+    return {
+        "action": name_of(facts.get("action")) or "",
+        "account": name_of(facts.get("account")),
+        "instrument": name_of(facts.get("instrument")),
+        "side": name_of(facts.get("side")),
+        "origin": name_of(facts.get("origin")) or "",
+        "practice": facts.get("practice") is True,
+    }
+
+
 _Columns: TypeAlias = tuple[
     int, str, str, str, int, str, str, float, str | None, str | None, float | None, str | None, int
 ]
@@ -132,12 +155,7 @@ def _record(row: _Columns, owner: Owner, *, owner_alive: bool) -> PressRecord:
         seq=seq,
         press_id=press_id,
         at=datetime.fromisoformat(at),
-        action=name_of(facts.get("action")) or "",
-        account=name_of(facts.get("account")),
-        instrument=name_of(facts.get("instrument")),
-        side=name_of(facts.get("side")),
-        origin=name_of(facts.get("origin")) or "",
-        practice=facts.get("practice") is True,
+        **asked_of(facts),
         facts=facts,
         owner=owner,
         owner_alive=owner_alive,

@@ -223,11 +223,17 @@ def many(number: int) -> list[Position]:
     return [position(f"Apex-{each:04}", "ES 03-26") for each in range(number)]
 
 
-@pytest.mark.anyio
-async def test_thousands_of_rows_are_made_in_many_turns_and_painted_in_one(made: list[Position]) -> None:
+async def crowd() -> Rig:
+    """A presenter that is about to hear of two thousand positions."""
     rig = Rig(FakeGateway(open=many(2000)))
     rig.connect()
     await rig.watch.positions(Source.POSITIONS)
+    return rig
+
+
+@pytest.mark.anyio
+async def test_thousands_of_rows_are_made_in_many_turns_and_painted_in_one(made: list[Position]) -> None:
+    rig = await crowd()
     painted, most = len(rig.views), 0
     for _ in range(30):
         before = len(made)
@@ -273,9 +279,7 @@ async def test_a_press_that_moves_on_is_painted_with_the_rows_that_are_being_mad
 async def test_a_storm_of_reads_puts_no_paint_off_for_longer_than_a_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rig = Rig(FakeGateway(open=many(2000)))
-    rig.connect()
-    await rig.watch.positions(Source.POSITIONS)
+    rig = await crowd()
     began = rig.clock.monotonic()
     turns = 0
     monkeypatch.setattr(LoopClock, "monotonic", lambda _: began + turns * 0.05)
@@ -293,9 +297,7 @@ async def test_a_storm_of_reads_puts_no_paint_off_for_longer_than_a_moment(
 async def test_a_row_that_cannot_be_made_does_not_end_the_looking(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rig = Rig(FakeGateway(open=many(2000)))
-    rig.connect()
-    await rig.watch.positions(Source.POSITIONS)
+    rig = await crowd()
     make = describe.position_row
     monkeypatch.setattr(describe, "position_row", lambda *_: 1 / 0)
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
