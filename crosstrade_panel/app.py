@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import uuid
 from collections.abc import Coroutine, Sequence
@@ -43,7 +44,6 @@ from crosstrade_panel.storage.credentials import KeyringStore, NotATokenError, S
 from crosstrade_panel.storage.instance import Instance, Other, claim
 from crosstrade_panel.storage.journal_file import JournalFileError
 from crosstrade_panel.storage.log import Redactor, end_log, start_log
-from crosstrade_panel.storage.owner import this_process
 from crosstrade_panel.storage.paths import Paths, find_paths, make_private_file, make_private_folder
 from crosstrade_panel.storage.settings import Settings, SettingsFile
 from crosstrade_panel.system_clock import SystemClock
@@ -81,9 +81,9 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _PAGES_AFTER_MS = 1500
-_REFRESH_MS = 200
-_CALM_REFRESH_MS = 500
-"""Where nothing is on its way: every read and every gesture paints by itself."""
+_LOOK_S = 0.2
+_CALM_LOOK_S = 0.55
+"""Where nothing is on its way: so long after the last paint, as reads and gestures paint by themselves."""
 _JOURNAL_WAIT_S = 5.0
 _ELSEWHERE_S = 0.2
 _ASK_AFTER_S = 1.0
@@ -220,7 +220,8 @@ class Program:
         self._exchange: PracticeExchange | None = None
         self._journal: SqliteJournal
         self._archive: Archive | None = None
-        self._refresh = QTimer()
+        self._looking = QTimer(singleShot=True)
+        self._painted_at = 0.0
         self._watching: list[asyncio.Task[None] | None] = []
         self._geometry = QSettings(str(paths.config / "window.ini"), QSettings.Format.IniFormat)
         self._placement = Placement(self._window, self._geometry)
@@ -261,7 +262,7 @@ class Program:
         if self._window.has_journal:
             self._open_archive(self._window.journal)
         QTimer.singleShot(_PAGES_AFTER_MS, self._window, self._window.make_pages)
-        self._refresh.start(_REFRESH_MS)
+        self._looking.start(0)
         self._manners.begin()
         if QGuiApplication.platformName().startswith("wayland"):
             self._presenter.say(texts.ON_WAYLAND)
@@ -273,7 +274,7 @@ class Program:
         finally:
             self._is_leaving = True
             self._manners.end()
-            self._refresh.stop()
+            self._looking.stop()
             with suppress(OSError):  # Qt would make it as wide as the umask lets it
                 make_private_folder(self._paths.config)
                 make_private_file(self._paths.config / "window.ini")
@@ -481,7 +482,7 @@ class Program:
         window.settings_made.connect(self._wire_settings)
         self._on_settings_changed(frozenset({"mask_names", "nicknames", "broker_phone"}))
         window.close_requested.connect(self._on_close)
-        self._refresh.timeout.connect(self._look_around)
+        self._looking.timeout.connect(self._look_around)
         # The end of a session asks nobody: what is on its way is in the journal.
         self._app.commitDataRequest.connect(self._on_session_ends)
 
@@ -495,14 +496,17 @@ class Program:
 
     def _look_around(self) -> None:
         """A few times a second: ages grow, and the stream's pings tell how it does."""
-        if self._stream is not None:
-            self._presenter.know_stream(*self._stream.view())
-        self._presenter.look_again()
         followed = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
         is_unresolved = any(press.is_unresolved for press in followed)
-        wanted_ms = _REFRESH_MS if is_unresolved else _CALM_REFRESH_MS
-        if self._refresh.interval() != wanted_ms:
-            self._refresh.setInterval(wanted_ms)
+        wait_s = _LOOK_S if is_unresolved else _CALM_LOOK_S
+        left_s = self._painted_at + wait_s - self._clock.monotonic()
+        is_due = is_unresolved or left_s <= 0
+        # Before all else: whatever goes wrong below, the next look comes.
+        self._looking.start(math.ceil(1000 * (wait_s if is_due else left_s)))
+        if self._stream is not None:
+            self._presenter.know_stream(*self._stream.view())
+        if is_due:
+            self._presenter.look_again()
         self._rest_while_hidden(is_unresolved=is_unresolved)
         if self._presenter.may_take_token and not self._is_keyring_known:
             self._is_keyring_known = True
@@ -536,6 +540,7 @@ class Program:
 
     def _show_panel(self, view: PanelView) -> None:
         if not self._is_leaving:
+            self._painted_at = self._clock.monotonic()
             self._window.show_panel(self._with_token(view))
             presses = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
             self._manners.show_state(presses, self._watch)
@@ -932,8 +937,7 @@ def _interrupted_press(record: "PressRecord", clock: SystemClock) -> Press:
 def _age_s(record: "PressRecord", clock: SystemClock) -> float:
     """How long ago a press began; by the wall clock only where the machine was started again since."""
     age_s = clock.monotonic() - record.began_system_s
-    is_this_boot = record.owner.boot == this_process().boot
-    if not is_this_boot or age_s < 0:
+    if not record.owner.is_of_this_boot() or age_s < 0:
         age_s = (clock.now() - record.at).total_seconds()
     return max(0.0, age_s)
 

@@ -3,7 +3,8 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
 from pathlib import Path
 
 from crosstrade_panel.domain.outcome import Outcome, Verdict
@@ -14,6 +15,8 @@ from crosstrade_panel.trading.press import Press
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _SIDES = {side.value: side for side in Side}
+_INDEX_HEAD = 48
+"""Bytes of the head of SQLite's index of its log, of which a copy follows."""
 
 
 def presses_of(records: Iterable[PressRecord], origin: str) -> tuple[Press, ...]:
@@ -30,14 +33,15 @@ class Stir:
     """Tells when another process may have written to the journal; and now and then all the same.
 
     Reading the journal costs two milliseconds, which five times a second is what an idle panel costs; this
-    costs next to nothing. It looks on a thread of its own, as the disk may hang.
+    costs next to nothing. It looks on a thread of its own, as the disk may hang. What is told anyway is for a
+    process that died: its locks end late, and none too early.
     """
 
     def __init__(
-        self, journal: Path, tell: Callable[[], None], *, every_s: float, anyway_s: float = 1.0
+        self, journal: Path, tell: Callable[[], None], *, every_s: float, anyway_s: float = 3.0
     ) -> None:
         """Begin. `tell` is called on the thread and must not raise."""
-        self._journal = journal
+        self._last_write = partial(last_write, journal)
         self._tell = tell
         self._every_s = every_s
         self._anyway_s = anyway_s
@@ -49,23 +53,26 @@ class Stir:
         self._is_over.set()
 
     def _look(self) -> None:
-        before: tuple[int, int] | None = None
+        before: Hashable = None
         told_at = float("-inf")
         while not self._is_over.wait(self._every_s):
-            found, now = last_write(self._journal), time.monotonic()
+            found, now = self._last_write(), time.monotonic()
             if found is None or found != before or now >= told_at + self._anyway_s:
                 before, told_at = found, now
                 self._tell()
 
 
-def last_write(journal: Path) -> tuple[int, int] | None:
+def last_write(journal: Path) -> Hashable:
     """What changes whenever a process commits to the journal; None where nothing tells. Touches the disk.
 
-    The log's time and size. Windows brings the time up to date only when the file is closed.
+    The time and size of SQLite's log. Windows brings the time up to date only when the file is closed: there
+    it is the head of the log's index, which counts commits. Elsewhere nobody but SQLite may open that file:
+    who closes it gives up all locks that the process has on it.
     """
-    if sys.platform == "win32":
-        return None
     try:
+        if sys.platform == "win32":
+            with journal.with_name(f"{journal.name}-shm").open("rb", buffering=0) as index:
+                return index.read(_INDEX_HEAD) or None
         about = journal.with_name(f"{journal.name}-wal").stat()
     except OSError:
         return None

@@ -23,8 +23,7 @@ import qasync  # type: ignore[import-untyped]  # isort: skip - after PySide6, or
 
 _log = logging.getLogger(__name__)
 
-# Python sees a signal only when it runs; Qt alone would sleep through Ctrl-C.
-_LET_PYTHON_RUN_MS = 250
+_FIRST_PAINT_MS = 250
 _SWEEP_MS = 1_130
 """Out of step with what comes each second: where thousands of rows came since, it takes some milliseconds."""
 
@@ -154,15 +153,12 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     takes no cancellation, ends with the process, three seconds later.
     """
     app.setQuitOnLastWindowClosed(False)
-    heartbeat = QTimer()
-    heartbeat.timeout.connect(_nothing)
-    heartbeat.start(_LET_PYTHON_RUN_MS)
-    sweep = QTimer()
+    sweep = QTimer()  # Python sees a signal only when it runs: Qt alone would sleep through Ctrl-C
     sweep.timeout.connect(collect_garbage)
     gc.disable()
     gc.freeze()  # what is imported stays: not looked through again and again
     sweep.start(_SWEEP_MS)
-    QTimer.singleShot(_LET_PYTHON_RUN_MS, give_large_blocks_back)  # behind the first paint
+    QTimer.singleShot(_FIRST_PAINT_MS, give_large_blocks_back)  # behind the first paint
     code = 128 + signal.SIGINT
     last_resort: threading.Timer | None = None
     try:
@@ -178,7 +174,6 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     except KeyboardInterrupt:
         return code
     finally:
-        heartbeat.stop()
         sweep.stop()
         gc.enable()
         if last_resort is not None:

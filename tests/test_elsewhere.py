@@ -1,12 +1,9 @@
 """Noticing that another process wrote to the journal, without reading it all the time."""
 
 import sqlite3
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from crosstrade_panel.elsewhere import Stir, last_write
 
@@ -36,7 +33,6 @@ def journal(folder: Path) -> sqlite3.Connection:
     return base
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows tells no times of files that are open")
 def test_it_tells_once_of_each_write_and_is_silent_in_between(tmp_path: Path) -> None:
     told = Told()
     with closing(journal(tmp_path)) as base:

@@ -175,7 +175,7 @@ class SqliteJournal:
         return self._ask(
             lambda connection: [
                 press
-                for press in journal_view.since(connection, me.boot, since_s)
+                for press in journal_view.since(connection, since_s)
                 if press.owner_alive and (press.owner != me or press.press_id == and_mine)
             ],
             [],

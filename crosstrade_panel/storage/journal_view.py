@@ -75,13 +75,13 @@ def without_outcome(connection: sqlite3.Connection) -> list[PressRecord]:
     return _records(connection, where, [], -1)
 
 
-def since(connection: sqlite3.Connection, boot: str, system_s: float) -> list[PressRecord]:
-    """Presses of this boot that began after that moment of the system's clock, newest first.
+def since(connection: sqlite3.Connection, system_s: float) -> list[PressRecord]:
+    """Presses that began after that moment of the system's clock, of this boot or another, newest first.
 
     Only the last hundred are looked at: nobody presses more often than that while a lock lasts.
     """
-    rows = _records(connection, ["p.seq > (SELECT max(seq) - 100 FROM presses)"], [], -1)
-    return [row for row in rows if row.owner.boot == boot and row.began_system_s >= system_s]
+    where = ["p.seq > (SELECT max(seq) - 100 FROM presses)", "p.system_s >= ?"]
+    return _records(connection, where, [system_s], -1)
 
 
 def timeline(connection: sqlite3.Connection, press_id: str) -> list[Entry]:

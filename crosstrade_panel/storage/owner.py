@@ -2,21 +2,24 @@
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from crosstrade_panel.domain.value import dataclass
 
 _LINUX = sys.platform == "linux"
 _DEAD_STATES = frozenset({"Z", "X", "x"})
+_BOOT_MOVES_S = 30.0
+"""By as much the boot's wall-clock time may differ between two looks at it: clocks are set, and rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
     """A process, told apart from a later one with the same number.
 
-    `started` is its start in the system's own spelling. `boot` tells one run of the system from the next; on
-    Linux it is compared, because there starts are counted from the boot; elsewhere starts are wall-clock
-    times that no later boot repeats, and `boot` (which moves when the clock is set) is only for the reader.
+    `started` is its start in the system's own spelling: on Linux counted from the boot, elsewhere a time of
+    day that no later boot repeats. `boot` tells one run of the system from the next: on Linux a name that no
+    other has, elsewhere its time of day in seconds, which moves a little from process to process.
     """
 
     pid: int
@@ -29,12 +32,30 @@ class Owner:
             return False
         return bool(self.started) and self.started == _started(self.pid)
 
+    def is_of_this_boot(self) -> bool:
+        """Whether it ran, or runs, since the system was last started: then its clock is ours."""
+        return is_same_boot(self.boot, boot_id())
+
 
 def this_process() -> Owner:
     """The process that asks."""
-    return Owner(os.getpid(), _started(os.getpid()), boot_id())
+    return _owner(os.getpid())
 
 
+@cache
+def _owner(pid: int) -> Owner:
+    return Owner(pid, _started(pid), boot_id())
+
+
+def is_same_boot(boot: str, other: str) -> bool:
+    """Whether two processes saw the same run of the system."""
+    try:
+        return boot == other or abs(float(boot) - float(other)) <= _BOOT_MOVES_S
+    except ValueError:  # names
+        return False
+
+
+@cache
 def boot_id() -> str:
     """This run of the system."""
     if _LINUX:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crosstrade_panel.storage.journal import SqliteJournal
-from crosstrade_panel.storage.owner import this_process
+from crosstrade_panel.storage.owner import is_same_boot, this_process
 from crosstrade_panel.trading.ports import Entry, EntryKind
 from tests.storage.test_journal import NOW, wait_until
 
@@ -138,3 +138,25 @@ def test_only_the_very_same_process_counts_as_alive() -> None:
     assert not replace(me, pid=process.pid).is_alive()
     if sys.platform == "linux":
         assert not replace(me, boot="an earlier one").is_alive()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("a-name", "a-name", True),
+        ("a-name", "another", False),
+        ("1765000000", "1765000001", True),  # the same boot, seen by two processes of Windows
+        ("1765000000", "1764999000", False),
+        ("", "1765000000", False),
+    ],
+)
+def test_a_boot_is_the_same_where_only_its_time_of_day_moved_a_little(
+    one: str, other: str, is_same: bool
+) -> None:
+    assert is_same_boot(one, other) is is_same
+    assert is_same_boot(other, one) is is_same
+
+
+def test_this_process_is_of_this_boot_and_another_name_is_not() -> None:
+    assert this_process().is_of_this_boot()
+    assert not replace(this_process(), boot="an earlier one").is_of_this_boot()
