@@ -100,13 +100,17 @@ def test_of_two_reverses_at_once_one_leaves(server: ContractServer, program: Pro
 def test_a_killed_press_is_left_in_the_journal_without_an_outcome(
     server: ContractServer, program: Program, home: Path, journal: Rows
 ) -> None:
+    def kinds() -> list[str]:
+        return [kind for _, kind, _ in journal() if kind != "note"]
+
     server.rule("flatten", Hang())
     with subprocess.Popen(program(*NARROW, "--base-url", server.base_url), env=dict(os.environ)) as running:
         assert server.wait_for(lambda: any(call.acted for call in server.presses), 30)
+        # Written while the request is on its way: a moment later than the server may have it.
+        assert server.wait_for(lambda: len(kinds()) > 1)
         running.kill()
         running.wait(20)
-    kinds = [kind for _, kind, _ in journal() if kind != "note"]
-    assert kinds == ["intent", "attempt"]
+    assert kinds() == ["intent", "attempt"]
 
 
 @pytest.mark.parametrize("arguments", [[*NARROW, "--json"], NARROW])
