@@ -15,6 +15,7 @@ from PySide6.QtCore import QSettings, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+import crosstrade_panel.desktop.qt_imports  # noqa: F401  # isort: skip - before all that it is to keep from
 from crosstrade_panel import __version__, texts
 from crosstrade_panel.crosstrade.address import BaseUrl
 from crosstrade_panel.desktop import identity

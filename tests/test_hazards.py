@@ -75,3 +75,13 @@ def test_an_abort_would_be_seen() -> None:
 def test_qasync_keeps_to_the_binding_that_was_imported_first() -> None:
     done = run_alone("import PySide6.QtCore, qasync; print(qasync.QtModuleName)")
     assert (done.returncode, done.stdout) == (0, "PySide6\n"), done.stderr
+
+
+def test_no_source_is_read_into_memory_for_what_the_window_imports_after_qt() -> None:
+    done = run_alone(
+        "import linecache, crosstrade_panel.app, httpx\n"
+        "print([name for name in linecache.cache if 'httpx' in name or 'crosstrade_panel' in name])\n"
+        "from PySide6.QtWidgets import QApplication, QLabel\n"
+        "application = QApplication([]); print(QLabel('works').text())\n"
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\nworks\n"), done.stderr
