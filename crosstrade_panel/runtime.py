@@ -24,6 +24,8 @@ import qasync  # type: ignore[import-untyped]  # isort: skip - after PySide6, or
 _log = logging.getLogger(__name__)
 
 _FIRST_PAINT_MS = 250
+_SETTLED_MS = 2_500
+"""Links and pages are made by then."""
 _SWEEP_MS = 1_130
 """Out of step with what comes each second: where thousands of rows came since, it takes some milliseconds."""
 
@@ -156,8 +158,9 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     sweep = QTimer()  # Python sees a signal only when it runs: Qt alone would sleep through Ctrl-C
     sweep.timeout.connect(collect_garbage)
     gc.disable()
-    gc.freeze()  # what is imported stays: not looked through again and again
+    gc.freeze()
     sweep.start(_SWEEP_MS)
+    QTimer.singleShot(_SETTLED_MS, keep_what_is_loaded)
     QTimer.singleShot(_FIRST_PAINT_MS, give_large_blocks_back)  # behind the first paint
     code = 128 + signal.SIGINT
     last_resort: threading.Timer | None = None
@@ -246,6 +249,12 @@ def give_large_blocks_back() -> None:
 
     with suppress(OSError, AttributeError, TypeError):  # another C library, or none of that name
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
+
+
+def keep_what_is_loaded() -> None:
+    """What is imported and made by now stays: it is not looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def collect_garbage() -> None:

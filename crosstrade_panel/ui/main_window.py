@@ -666,6 +666,7 @@ class MainWindow(QWidget):
         self._order_tabs()
         for child in (page, *page.findChildren(QWidget)):
             child.installEventFilter(self)
+            child.ensurePolished()  # now, and not all in the frame in which it is shown first
 
     @property
     def fallback_card(self) -> FallbackCard:
