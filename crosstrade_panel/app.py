@@ -87,6 +87,7 @@ _CALM_LOOK_S = 0.55
 """Where nothing is on its way: so long after the last paint, as reads and gestures paint by themselves."""
 _JOURNAL_WAIT_S = 5.0
 _ELSEWHERE_S = 0.2
+_LOOK_AGAIN_S = 1.0
 _ASK_AFTER_S = 1.0
 _GOODBYE_S = 2.0
 _TEST_AGAIN_S = 3.0
@@ -827,7 +828,9 @@ class Program:
                 if found != self._presenter.book.elsewhere:
                     self._presenter.book.elsewhere = found
                     self._presenter.refresh()
-                await news.wait()
+                with suppress(TimeoutError):  # while there are any: a process that died presses no more
+                    async with asyncio.timeout(_LOOK_AGAIN_S if found else None):
+                        await news.wait()
         finally:
             stir.stop()
 

@@ -33,8 +33,7 @@ class Stir:
     """Tells when another process may have written to the journal; and now and then all the same.
 
     Reading the journal costs two milliseconds, which five times a second is what an idle panel costs; this
-    costs next to nothing. It looks on a thread of its own, as the disk may hang. What is told anyway is for a
-    process that died: its locks end late, and none too early.
+    costs next to nothing. It looks on a thread of its own, as the disk may hang.
     """
 
     def __init__(
