@@ -30,8 +30,8 @@ _SWEEP_MS = 1_130
 """Out of step with what comes each second: where thousands of rows came since, it takes some milliseconds."""
 
 _THREAD_TURN_S = 0.001
-"""After so long a thread gives way to another. With Python's 5 ms the window came 20 ms late to what was due, and
-not 12, beside the thread that reads the journal."""
+"""After so long a thread gives way to another. With Python's 5 ms the window came 20 ms late to what was due,
+and not 12, beside the thread that reads the journal."""
 
 _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 _LARGE_BLOCK = 128 * 1024
