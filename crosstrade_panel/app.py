@@ -30,7 +30,13 @@ from crosstrade_panel.domain.ticket import ReverseTicket
 from crosstrade_panel.late import late
 from crosstrade_panel.manners import Manners, follow_login_setting
 from crosstrade_panel.preferences import Preferences, is_accepted
-from crosstrade_panel.runtime import TaskSupervisor, in_thread, install_crash_hooks, run
+from crosstrade_panel.runtime import (
+    TaskSupervisor,
+    in_thread,
+    install_crash_hooks,
+    keep_what_is_loaded,
+    run,
+)
 from crosstrade_panel.server_choice import (
     AddressProblem,
     NoStore,
@@ -82,8 +88,10 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _PAGES_AFTER_MS = 1500
-_LOOK_S = 0.2
-_CALM_LOOK_S = 0.55
+_SETTLED_MS = 2500
+"""By then links and pages are made, as a rule."""
+_LOOK_MS = 200
+_CALM_LOOK_MS = 550
 """Where nothing is on its way: so long after the last paint, as reads and gestures paint by themselves."""
 _JOURNAL_WAIT_S = 5.0
 _ELSEWHERE_S = 0.2
@@ -264,6 +272,7 @@ class Program:
         if self._window.has_journal:
             self._open_archive(self._window.journal)
         QTimer.singleShot(_PAGES_AFTER_MS, self._window, self._window.make_pages)
+        QTimer.singleShot(_SETTLED_MS, self._window, self._settle)
         self._looking.start(0)
         self._manners.begin()
         if QGuiApplication.platformName().startswith("wayland"):
@@ -498,13 +507,14 @@ class Program:
 
     def _look_around(self) -> None:
         """A few times a second: ages grow, and the stream's pings tell how it does."""
-        followed = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
-        is_unresolved = any(press.is_unresolved for press in followed)
-        wait_s = _LOOK_S if is_unresolved else _CALM_LOOK_S
-        left_s = self._painted_at + wait_s - self._clock.monotonic()
-        is_due = is_unresolved or left_s <= 0
-        # Before all else: whatever goes wrong below, the next look comes.
-        self._looking.start(math.ceil(1000 * (wait_s if is_due else left_s)))
+        self._looking.start(_CALM_LOOK_MS)  # whatever goes wrong below, the next look comes
+        is_unresolved = self._is_unresolved
+        left_ms = _CALM_LOOK_MS - 1000 * (self._clock.monotonic() - self._painted_at)
+        is_due = is_unresolved or not 0 < left_ms <= _CALM_LOOK_MS
+        if is_unresolved:
+            self._looking.start(_LOOK_MS)
+        elif not is_due:
+            self._looking.start(math.ceil(left_ms))
         if self._stream is not None:
             self._presenter.know_stream(*self._stream.view())
         if is_due:
@@ -515,6 +525,18 @@ class Program:
             self._supervisor.start("find keyring", self._find_keyring())
         if self._window.are_settings_shown:
             self._preferences.know_accounts(self._presenter.account_choices)
+
+    @property
+    def _is_unresolved(self) -> bool:
+        followed = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
+        return any(press.is_unresolved for press in followed)
+
+    def _settle(self) -> None:
+        """Look through what is loaded by now, once; a press on its way waits for nothing."""
+        if self._is_unresolved:
+            QTimer.singleShot(_SETTLED_MS, self._window, self._settle)
+        else:
+            keep_what_is_loaded()
 
     def _on_stream_toggled(self, wanted: bool) -> None:  # noqa: FBT001 - a signal's argument
         self._save({"use_stream": wanted})
@@ -815,6 +837,8 @@ class Program:
                 loop.call_soon_threadsafe(news.set)
 
         stir = elsewhere.Stir(self._journal.path, tell, every_s=_ELSEWHERE_S)
+        found: tuple[Press, ...] = ()
+        failures = 0
         try:
             while True:
                 news.clear()
@@ -822,14 +846,18 @@ class Program:
                     records = await asyncio.wrap_future(
                         self._journal.presses_elsewhere(self._pace.reverse_lock_s)
                     )
+                    found, failures = elsewhere.presses_of(records, origin), 0
                 except JournalFileError:
-                    records = []  # the status line says that the journal is off; it locks nothing then
-                found = elsewhere.presses_of(records, origin)
+                    failures += 1
+                    if failures > 1:  # the status line says that the journal is off; it locks nothing then
+                        found = ()
                 if found != self._presenter.book.elsewhere:
                     self._presenter.book.elsewhere = found
                     self._presenter.refresh()
-                with suppress(TimeoutError):  # while there are any: a process that died presses no more
-                    async with asyncio.timeout(_LOOK_AGAIN_S if found else None):
+                with suppress(
+                    TimeoutError
+                ):  # of a process that died, and of a failure, the journal tells nothing
+                    async with asyncio.timeout(_LOOK_AGAIN_S if found or failures else None):
                         await news.wait()
         finally:
             stir.stop()

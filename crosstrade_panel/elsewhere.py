@@ -4,7 +4,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
-from functools import partial
 from pathlib import Path
 
 from crosstrade_panel.domain.outcome import Outcome, Verdict
@@ -17,6 +16,8 @@ _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _SIDES = {side.value: side for side in Side}
 _INDEX_HEAD = 48
 """Bytes of the head of SQLite's index of its log, of which a copy follows."""
+_ANYWAY_S = 1.0 if sys.platform == "win32" else 3.0
+"""Windows does not promise that who reads a file sees at once what others wrote into it as memory."""
 
 
 def presses_of(records: Iterable[PressRecord], origin: str) -> tuple[Press, ...]:
@@ -37,10 +38,10 @@ class Stir:
     """
 
     def __init__(
-        self, journal: Path, tell: Callable[[], None], *, every_s: float, anyway_s: float = 3.0
+        self, journal: Path, tell: Callable[[], None], *, every_s: float, anyway_s: float = _ANYWAY_S
     ) -> None:
         """Begin. `tell` is called on the thread and must not raise."""
-        self._last_write = partial(last_write, journal)
+        self._journal = journal
         self._tell = tell
         self._every_s = every_s
         self._anyway_s = anyway_s
@@ -55,7 +56,7 @@ class Stir:
         before: Hashable = None
         told_at = float("-inf")
         while not self._is_over.wait(self._every_s):
-            found, now = self._last_write(), time.monotonic()
+            found, now = last_write(self._journal), time.monotonic()
             if found is None or found != before or now >= told_at + self._anyway_s:
                 before, told_at = found, now
                 self._tell()

@@ -86,7 +86,7 @@ class Hearsay:
             for record in records
             if record.press_id in wanted
             and record.owner != me
-            and record.owner.is_of_this_boot()
+            and (record.owner_alive or record.owner.is_of_this_boot())
             and record.began_system_s >= oldest
             and not record.acknowledged
         }

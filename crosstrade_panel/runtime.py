@@ -24,8 +24,6 @@ import qasync  # type: ignore[import-untyped]  # isort: skip - after PySide6, or
 _log = logging.getLogger(__name__)
 
 _FIRST_PAINT_MS = 250
-_SETTLED_MS = 2_500
-"""Links and pages are made by then."""
 _SWEEP_MS = 1_130
 """Out of step with what comes each second: where thousands of rows came since, it takes some milliseconds."""
 
@@ -166,7 +164,6 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     gc.disable()
     gc.freeze()
     sweep.start(_SWEEP_MS)
-    QTimer.singleShot(_SETTLED_MS, keep_what_is_loaded)
     QTimer.singleShot(_FIRST_PAINT_MS, give_large_blocks_back)  # behind the first paint
     code = 128 + signal.SIGINT
     last_resort: threading.Timer | None = None

@@ -102,7 +102,7 @@ async def test_a_press_that_the_journal_has_is_shown_with_its_scope() -> None:
     [
         record("b"),
         record(owner=this_process()),
-        record(owner=Owner(4711, "tick 1", "another boot")),
+        record(owner=Owner(4711, "tick 1", "another boot"), owner_alive=False),
         record(origin="https://other.test"),
         record(acknowledged=True),
         record(action="cancel"),

@@ -14,16 +14,23 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 _SHARED = frozenset({"__eq__", "__hash__", "__repr__"})
+_MADE = frozenset({"__init__", "__setattr__", "__delattr__", "__getstate__", "__setstate__"})
 
 
 def _dataclass(cls: type[Any] | None = None, /, **options: bool) -> object:
-    """`dataclasses.dataclass` with its options, but neither fields by keyword only nor `InitVar`."""
+    """`dataclasses.dataclass` with its options; what is frozen and has slots has only plain fields.
+
+    Raises:
+        TypeError: there is `InitVar`, `ClassVar`, a field by keyword only, or a method that is made here.
+    """
     if cls is None:
         return partial(_dataclass, **options)
     own = {name for name in _SHARED & vars(cls).keys() if vars(cls)[name] is not None}
     is_compared, is_shown = options.pop("eq", True), options.pop("repr", True)
     is_frozen = options.get("frozen", False)
     is_usual = is_frozen and options.get("slots", False) and cls.__bases__ == (object,)
+    if is_usual and (_MADE & vars(cls).keys() or not options.get("init", True)):
+        raise TypeError(f"{cls.__qualname__}: it is made as all others are")
     how = {**options, "frozen": False, "init": False} if is_usual else options
     made: Any = dataclasses.dataclass(cls, eq=False, repr=False, **how)
     fields = dataclasses.fields(made)
@@ -66,7 +73,7 @@ def _freeze(made: type[Any], fields: tuple[Field[Any], ...]) -> None:
     own.__init__ = _initializer(made, fields)
     own.__setattr__, own.__delattr__ = refuse_to_set, refuse_to_delete
     own.__getstate__, own.__setstate__ = state, restore
-    own.__dataclass_params__.frozen = True
+    own.__dataclass_params__.frozen = own.__dataclass_params__.init = True
 
 
 def _initializer(made: type[Any], fields: tuple[Field[Any], ...]) -> Callable[..., None]:

@@ -344,7 +344,7 @@ class JournalWriter:
                     if self._closing:
                         return
                     # Looks by itself: a thread that each write wakes would run in the middle of a press.
-                    self._watch.wait(self._pace.hang_s / 2)
+                    self._watch.wait(self._pace.hang_s / 4)
                 self._hanging = True
             self._tell()
 

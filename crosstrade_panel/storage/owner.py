@@ -39,12 +39,28 @@ class Owner:
 
 def this_process() -> Owner:
     """The process that asks."""
-    return _owner(os.getpid())
+    pid = os.getpid()
+    try:
+        started = _own_start(pid)
+    except ProcessLookupError:
+        started = ""
+    return Owner(pid, started, boot_id())
+
+
+# Read once; what could not be read is no answer, and is asked again.
 
 
 @cache
-def _owner(pid: int) -> Owner:
-    return Owner(pid, _started(pid), boot_id())
+def _own_start(pid: int) -> str:
+    started = _started(pid)
+    if not started:
+        raise ProcessLookupError(pid)
+    return started
+
+
+@cache
+def _boot_name() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
 def is_same_boot(boot: str, other: str) -> bool:
@@ -55,12 +71,11 @@ def is_same_boot(boot: str, other: str) -> bool:
         return False
 
 
-@cache
 def boot_id() -> str:
     """This run of the system."""
     if _LINUX:
         try:
-            return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+            return _boot_name()
         except OSError:
             return ""
     import psutil  # noqa: PLC0415 - slow to import

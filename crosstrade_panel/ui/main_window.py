@@ -576,10 +576,9 @@ class MainWindow(QWidget):
             if app.style().objectName() != "fusion":
                 app.setStyle("Fusion")
             # Menus and lists are there at once: nothing moves by itself, whatever motion the system allows.
-            # A cursor that blinks costs an idle window a tenth of all it does.
             for effect in Qt.UIEffect:
                 app.setEffectEnabled(effect, False)
-            app.setCursorFlashTime(0)
+            app.setCursorFlashTime(0)  # a cursor that blinks is a tenth of all that an idle window does
             app.setPalette(theme.palette(self._theme))
         sheet = theme.stylesheet(self._theme)
         if sheet != self.styleSheet():

@@ -210,3 +210,20 @@ def test_fields_that_are_not_plain_are_refused_when_the_class_is_made() -> None:
         @dataclass(frozen=True, slots=True)
         class Passed:
             number: InitVar[int]
+
+
+def test_a_frozen_class_that_would_make_itself_otherwise_is_refused() -> None:
+    with pytest.raises(TypeError, match="made as all others"):
+
+        @dataclass(frozen=True, slots=True)
+        class Secretive:
+            number: int
+
+            def __getstate__(self) -> object:
+                raise ValueError
+
+    with pytest.raises(TypeError, match="made as all others"):
+
+        @dataclass(frozen=True, slots=True, init=False)
+        class Bare:
+            number: int

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 from crosstrade_panel import texts
 from crosstrade_panel.simulator.book import FlattenRequest
 from crosstrade_panel.storage.instance import Instance, claim
+from crosstrade_panel.storage.journal_file import JournalFileError, Problem
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.nudge import SOCKET, Raise, nudge, tell
 from crosstrade_panel.storage.owner import Owner, _started, boot_id
@@ -210,13 +211,48 @@ async def test_another_processs_press_locks_within_a_moment_though_the_journal_i
             return real(within_s)
 
         monkeypatch.setattr(journal, "presses_elsewhere", presses_elsewhere)
-        await asyncio.sleep(2.5)
-        assert 1 <= len(asked) <= 4
-        await until(lambda: time.monotonic() - asked[-1] < 0.05, "a look a moment ago", 3)
+        await asyncio.sleep(4.0)
+        assert 1 <= len(asked) <= 5
+        await until(lambda: time.monotonic() - asked[-1] < 0.05, "a look a moment ago")
         began = time.monotonic()
         journal_of_another(home_of_its_own, panel)
         await until(lambda: panel.program._presenter.book.elsewhere, "the other press", 3)
         assert time.monotonic() - began < 0.8
+
+
+@on_posix
+async def test_a_look_at_the_journal_that_fails_once_unlocks_nothing(
+    qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with only_panel(qapp, home_of_its_own) as panel:
+        book, journal = panel.program._presenter.book, panel.program._journal
+        journal_of_another(home_of_its_own, panel)
+        await until(lambda: book.elsewhere, "the other press")
+        failed: Future[list[PressRecord]] = Future()
+        failed.set_exception(JournalFileError(Problem.BUSY))
+        real, asked = journal.presses_elsewhere, list[bool]()
+
+        def presses_elsewhere(within_s: float) -> "Future[list[PressRecord]]":
+            asked.append(bool(book.elsewhere))
+            return failed if len(asked) == 1 else real(within_s)
+
+        monkeypatch.setattr(journal, "presses_elsewhere", presses_elsewhere)
+        await until(lambda: len(asked) > 2, "two more looks")
+        assert asked == [True] * len(asked)
+
+
+@on_posix
+async def test_a_journal_that_can_not_be_read_locks_nothing_for_long(
+    qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with only_panel(qapp, home_of_its_own) as panel:
+        book, journal = panel.program._presenter.book, panel.program._journal
+        journal_of_another(home_of_its_own, panel)
+        await until(lambda: book.elsewhere, "the other press")
+        failed: Future[list[PressRecord]] = Future()
+        failed.set_exception(JournalFileError(Problem.BUSY))
+        monkeypatch.setattr(journal, "presses_elsewhere", lambda _: failed)
+        await until(lambda: not book.elsewhere, "no lock")
 
 
 async def test_quit_in_the_tray_is_the_close_rule(qapp: QApplication, home_of_its_own: Path) -> None:

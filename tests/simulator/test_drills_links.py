@@ -280,7 +280,7 @@ def test_the_stream_is_taken_some_time_after_the_press() -> None:
         assert hear(stream)["data"]["success"]
         with pytest.raises(ConnectionClosed):
             stream.recv(timeout=5)
-        assert time.monotonic() - began >= 0.3
+        assert time.monotonic() - began >= 0.28  # a clock may go in steps of 16 ms
 
 
 # ---- the token

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crosstrade_panel.storage import owner
 from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.owner import is_same_boot, this_process
 from crosstrade_panel.trading.ports import Entry, EntryKind
@@ -160,3 +161,21 @@ def test_a_boot_is_the_same_where_only_its_time_of_day_moved_a_little(
 def test_this_process_is_of_this_boot_and_another_name_is_not() -> None:
     assert this_process().is_of_this_boot()
     assert not replace(this_process(), boot="an earlier one").is_of_this_boot()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of processes")
+def test_what_the_system_did_not_tell_of_this_process_once_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    me = this_process()
+    owner._boot_name.cache_clear()
+    owner._own_start.cache_clear()
+
+    def refuse(*_: object) -> str:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "read_text", refuse)
+        assert not this_process().is_alive()
+    assert this_process() == me
+    assert this_process().is_alive()
