@@ -85,6 +85,7 @@ class PracticeExchange:
         self._keep_alive_s = keep_alive_s
         self._lock = threading.RLock()
         self._socket: socket.socket | None = None
+        self._is_stopped = False
         self._port: int | None = None
         self._server: LoopbackServer | None = None
         self._thread: threading.Thread | None = None
@@ -185,6 +186,9 @@ class PracticeExchange:
         with self.book_now():
             pass
         self._server = LoopbackServer(self._config(), self._port, self._tick)
+        if self._is_stopped:  # before there was a server that could be asked to leave
+            self._socket.close()
+            raise PracticeError("the practice exchange was stopped before it came up")
         self._thread = threading.Thread(target=self._run, name="practice exchange", daemon=True)
         self._thread.start()
         if not self._server.ready.wait(_START_DEADLINE_S) or not self._thread.is_alive():
@@ -193,6 +197,7 @@ class PracticeExchange:
 
     def stop(self) -> None:
         """Close everything and wait for the thread. Harmless when stopped already, or never started."""
+        self._is_stopped = True
         if self._server is not None:
             self._server.leave()
         if (

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import uvicorn
 
 from crosstrade_panel.simulator.book import Book, FlattenRequest
 from crosstrade_panel.simulator.bucket import TokenBucket
@@ -520,3 +521,19 @@ def test_prices_move_with_the_clock() -> None:
             contracts = book.listing.contracts
             before = [book.price(contract) for contract in contracts]
         assert exchange.wait_until(lambda book: [book.price(c) for c in contracts] != before)
+
+
+def test_an_exchange_that_is_stopped_while_it_comes_up_says_so_and_begins_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exchange = PracticeExchange()
+    config = exchange._config
+
+    def stopped_meanwhile() -> uvicorn.Config:
+        exchange.stop()
+        return config()
+
+    monkeypatch.setattr(exchange, "_config", stopped_meanwhile)
+    with pytest.raises(PracticeError, match="stopped before it came up"):
+        exchange.start()
+    assert exchange._thread is None
