@@ -503,7 +503,10 @@ def test_a_listener_that_died_is_replaced_on_the_same_port(
 
     loop.call_soon_threadsafe(lose_the_socket)
     assert dead.wait(5)
-    assert exchange.wait_until(lambda _: any(each.fileno() != -1 for each in server.servers[0].sockets))
+    # For a moment there is no listener at all.
+    assert exchange.wait_until(
+        lambda _: any(each.fileno() != -1 for listener in server.servers for each in listener.sockets)
+    )
     answer = httpx.get(exchange.base_url + "/v1/api/positions", trust_env=False)
     assert answer.status_code == 401
 
