@@ -528,8 +528,7 @@ class Program:
 
     @property
     def _is_unresolved(self) -> bool:
-        followed = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
-        return any(press.is_unresolved for press in followed)
+        return any(press.is_unresolved for press in self._presenter.shown_presses)
 
     def _settle(self) -> None:
         """Look through what is loaded by now, once; a press on its way waits for nothing."""
@@ -566,8 +565,7 @@ class Program:
         if not self._is_leaving:
             self._painted_at = self._clock.monotonic()
             self._window.show_panel(self._with_token(view))
-            presses = (*self._presenter.book.presses, *self._presenter.pressed_elsewhere)
-            self._manners.show_state(presses, self._watch)
+            self._manners.show_state(self._presenter.shown_presses, self._watch)
 
     def _with_token(self, view: PanelView) -> PanelView:
         """What the presenter does not know: whether a token can be kept, and whether this one was tested."""
@@ -854,9 +852,8 @@ class Program:
                 if found != self._presenter.book.elsewhere:
                     self._presenter.book.elsewhere = found
                     self._presenter.refresh()
-                with suppress(
-                    TimeoutError
-                ):  # of a process that died, and of a failure, the journal tells nothing
+                # Of a process that died, and of a failure, the journal tells nothing.
+                with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_AGAIN_S if found or failures else None):
                         await news.wait()
         finally:

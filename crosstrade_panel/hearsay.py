@@ -105,7 +105,6 @@ def _told(press: Press, record: PressRecord) -> Press:
 
 
 def _complete(outcome: Outcome, facts: Mapping[str, Fact]) -> Outcome:
-    elsewhere, late_s = facts.get("elsewhere_open"), _number(facts.get("late_s"))
     return replace(
         outcome,
         fates=tuple(_fate(row) for row in _rows(facts.get("fates"))),
@@ -113,8 +112,8 @@ def _complete(outcome: Outcome, facts: Mapping[str, Fact]) -> Outcome:
         timings=Timings(
             *(_number(facts.get(f"{name}_s")) for name in ("sent", "delivered", "answered", "proved"))
         ),
-        elsewhere_open=elsewhere if isinstance(elsewhere, int) else None,
-        late_s=late_s,
+        elsewhere_open=_whole(facts.get("elsewhere_open")),
+        late_s=_number(facts.get("late_s")),
     )
 
 
@@ -135,7 +134,6 @@ def _rows(value: Fact) -> list[Mapping[str, Fact]]:
 
 
 def _order(row: Mapping[str, Fact], account: str) -> Order:
-    quantity, filled = row.get("quantity"), row.get("filled")
     return Order(
         _text(row.get("account")) or account,
         _text(row.get("order_id")),
@@ -143,20 +141,20 @@ def _order(row: Mapping[str, Fact], account: str) -> Order:
         _text(row.get("state")),
         _text(row.get("order_type")),
         _text(row.get("action")),
-        quantity=quantity if isinstance(quantity, int) else None,
-        filled=filled if isinstance(filled, int) else None,
+        quantity=_whole(row.get("quantity")),
+        filled=_whole(row.get("filled")),
         limit_price=_decimal(row.get("limit_price")),
         stop_price=_decimal(row.get("stop_price")),
     )
 
 
 def _position(row: Mapping[str, Fact]) -> Position:
-    side, quantity = row.get("side"), row.get("quantity")
+    side = row.get("side")
     return Position(
         account=_text(row.get("account")),
         instrument=_text(row.get("instrument")),
         side=Side(side) if side in {each.value for each in Side} else None,
-        quantity=quantity if isinstance(quantity, int) else None,
+        quantity=_whole(row.get("quantity")),
         average_price=_decimal(row.get("average_price")),
     )
 
@@ -173,12 +171,15 @@ def _reason(facts: Mapping[str, Fact]) -> Reason | None:
         cause = Cause(facts.get("cause"))
     except ValueError:
         return None
-    status = facts.get("status")
-    return Reason(cause, _text(facts.get("said")) or "", status if isinstance(status, int) else None)
+    return Reason(cause, _text(facts.get("said")) or "", _whole(facts.get("status")))
 
 
 def _text(value: Fact) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _whole(value: Fact) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _number(value: Fact) -> float | None:

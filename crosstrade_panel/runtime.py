@@ -162,7 +162,7 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     usual_s = sys.getswitchinterval()
     sys.setswitchinterval(_THREAD_TURN_S)
     gc.disable()
-    gc.freeze()
+    gc.freeze()  # no sweep looks through the imports until `keep_what_is_loaded`, nor after it
     sweep.start(_SWEEP_MS)
     QTimer.singleShot(_FIRST_PAINT_MS, give_large_blocks_back)  # behind the first paint
     code = 128 + signal.SIGINT

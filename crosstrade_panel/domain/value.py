@@ -81,18 +81,21 @@ def _initializer(made: type[Any], fields: tuple[Field[Any], ...]) -> Callable[..
     given: dict[str, object] = {"_MISSING": MISSING}
     arguments, body = ["self"], []
     for number, field in enumerate(fields):
-        default, argument, value = f"_default_{number}", field.name, field.name
-        given[f"_set_{number}"] = getattr(made, field.name).__set__  # of its slot: past the refusal
+        name, default = field.name, f"_default_{number}"
+        argument = value = name
         if field.default is not MISSING:
             given[default] = field.default
-            argument, made_anew = f"{field.name}={default}", default
+            argument, value = f"{name}={default}", name if field.init else default
         elif field.default_factory is not MISSING:
             given[default] = field.default_factory
-            argument, made_anew = f"{field.name}=_MISSING", f"{default}()"
-            value = f"{made_anew} if {field.name} is _MISSING else {field.name}"
+            argument = f"{name}=_MISSING"
+            value = f"{default}() if {name} is _MISSING else {name}" if field.init else f"{default}()"
+        elif not field.init:
+            continue  # nobody gives it a value
         if field.init:
             arguments.append(argument)
-        body.append(f"  _set_{number}(self, {value if field.init else made_anew})")
+        given[f"_set_{number}"] = getattr(made, name).__set__  # of its slot: past the refusal
+        body.append(f"  _set_{number}(self, {value})")
     if hasattr(made, "__post_init__"):
         body.append("  self.__post_init__()")
     head = [f"def make({', '.join(given)}):", f" def __init__({', '.join(arguments)}):"]

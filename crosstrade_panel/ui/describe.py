@@ -31,6 +31,7 @@ from crosstrade_panel.domain.snapshot import (
     total_unrealized,
 )
 from crosstrade_panel.domain.value import dataclass
+from crosstrade_panel.trading.flatten import PROVED
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.press import FlattenLock, Lock, Phase, Press
 from crosstrade_panel.trading.watch import Failing
@@ -519,15 +520,7 @@ class _Lines:
         return hash((id(self.outcome), self.is_practice, self.are_orders_named))
 
 
-_FLAT_BEFORE = frozenset(
-    {
-        Verdict.FLAT,
-        Verdict.NOTHING_OPEN,
-        Verdict.FLAT_ORDERS_NOT_CHECKED,
-        Verdict.ORDERS_WORKING,
-        Verdict.REOPENED,
-    }
-)
+_FLAT_BEFORE = PROVED | {Verdict.REOPENED}
 _SPEAKS_OF_PAIRS = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN})
 _WAS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED})
 GOES_ON = frozenset({Verdict.STILL_OPEN, Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})

@@ -250,8 +250,7 @@ class Presenter:
         self._note_orders_changed(press)
         if press.outcome is not None:
             verdict, before = press.outcome.verdict, self._alerted.get(press.id)
-            shown = (*self._book.presses, *self.pressed_elsewhere)
-            known = {press.id, *(each.id for each in shown)}  # the others change no more
+            known = {press.id, *(each.id for each in self.shown_presses)}  # the others change no more
             self._alerted = {key: told for key, told in self._alerted.items() if key in known}
             self._alerted[press.id] = verdict
             # What gets better, and is not good yet, was loud already.
@@ -504,6 +503,11 @@ class Presenter:
         """The presses of other processes that are shown."""
         return self._elsewhere.presses
 
+    @property
+    def shown_presses(self) -> tuple[Press, ...]:
+        """Those made here, then those of other processes."""
+        return (*self._book.presses, *self._elsewhere.presses)
+
     # --- reverse ------------------------------------------------------------------------------------------
 
     async def _look(self, desk: Desk, aim: _Aim) -> None:
@@ -722,7 +726,7 @@ class Presenter:
         yield from (row.account for row in picture.positions)
         yield from (order.account for read in picture.orders.values() for order in read.orders)
         yield self._account
-        for press in (*self._book.presses, *self.pressed_elsewhere, *self._book.elsewhere):
+        for press in (*self.shown_presses, *self._book.elsewhere):
             yield account_of(press.scope)
             if press.outcome is not None:
                 yield from (fate.account for fate in press.outcome.fates)

@@ -47,7 +47,7 @@ class EmptyStore:
         return None
 
     def save(self, origin: str, token: str) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # the command line keeps no token
 
 
 @pytest.fixture(autouse=True)

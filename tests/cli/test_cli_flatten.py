@@ -369,7 +369,7 @@ def test_a_connection_cut_before_anything_was_read_is_not_called_not_sent(
 # --- broken off
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_after_sending_is_unknown(
     run: "Run",
@@ -394,7 +394,7 @@ def test_a_signal_after_sending_is_unknown(
     assert len(server.presses) == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_signal_while_connecting_is_not_sent(
     run: "Run", monkeypatch: pytest.MonkeyPatch, journal: Callable[[], list[tuple[str, str, dict[str, Any]]]]
 ) -> None:
@@ -491,7 +491,7 @@ def test_what_one_read_shows_is_said_as_such(run: "Run", server: ContractServer)
     assert "NinjaTrader shows Short 2 MES 12-25\n" in done.out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_no_further_signal_breaks_a_press_that_may_have_left(
     run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -520,7 +520,7 @@ def test_no_further_signal_breaks_a_press_that_may_have_left(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_second_signal_before_sending_ends_it_at_once_and_a_third_is_ignored(
     run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -547,7 +547,7 @@ def test_a_second_signal_before_sending_ends_it_at_once_and_a_third_is_ignored(
     assert (done.json["outcome"], done.code) == ("not_sent", 4)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_first_signal_on_top_of_a_failure_does_not_lose_the_truth(
     run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch, announce_log: "AnnounceLog"
 ) -> None:
@@ -568,7 +568,7 @@ def test_a_first_signal_on_top_of_a_failure_does_not_lose_the_truth(
     assert (done.json["outcome"], done.code) == ("unknown", 5)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_signal_between_the_press_and_its_report_changes_nothing(
     run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -590,7 +590,7 @@ def test_a_signal_between_the_press_and_its_report_changes_nothing(
     assert (done.json["outcome"], done.code) == ("flat", 0)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_signal_that_the_parent_had_ignored_stays_ignored(
     run: "Run", server: ContractServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,7 +163,7 @@ def test_a_reverse_goes_out_once_and_the_truth_is_told(
     assert len(server.presses) == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_signal_during_the_fresh_read_is_not_sent(run: "Run", server: ContractServer) -> None:
     server.rule("read", Hang(act=False))
 

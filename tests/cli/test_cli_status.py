@@ -314,7 +314,7 @@ def test_a_library_that_is_not_installed_is_named(run: "Run", monkeypatch: pytes
     assert "no-such-library not installed" in run("--diagnose").out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_during_a_read_is_no_answer(run: "Run", server: ContractServer) -> None:
     server.rule("any", Hang(act=False))
 

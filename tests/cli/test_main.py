@@ -115,7 +115,7 @@ sys.exit(main())
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_no_ctrl_c_while_the_command_line_loads_is_lost_or_shown_as_a_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _LOST_CTRL_C], capture_output=True, text=True, timeout=60, check=False

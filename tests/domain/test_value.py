@@ -227,3 +227,13 @@ def test_a_frozen_class_that_would_make_itself_otherwise_is_refused() -> None:
         @dataclass(frozen=True, slots=True, init=False)
         class Bare:
             number: int
+
+
+def test_a_field_that_nobody_gives_a_value_has_none() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Half:
+        number: int = 3
+        nothing: int = field(init=False)
+
+    assert Half().number == 3
+    assert not hasattr(Half(), "nothing")

@@ -19,11 +19,13 @@ from PySide6.QtWidgets import QApplication
 from crosstrade_panel import texts
 from crosstrade_panel.simulator.book import FlattenRequest
 from crosstrade_panel.storage.instance import Instance, claim
+from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.journal_file import JournalFileError, Problem
 from crosstrade_panel.storage.journal_view import PressRecord
 from crosstrade_panel.storage.nudge import SOCKET, Raise, nudge, tell
 from crosstrade_panel.storage.owner import Owner, _started, boot_id
 from crosstrade_panel.system_clock import system_seconds
+from crosstrade_panel.trading.press import PressBook
 from tests.e2e.panel import Panel, running, until
 
 pytestmark = pytest.mark.anyio
@@ -220,16 +222,24 @@ async def test_another_processs_press_locks_within_a_moment_though_the_journal_i
         assert time.monotonic() - began < 0.8
 
 
+async def seen_and_failed(
+    home: Path, panel: Panel
+) -> "tuple[PressBook, SqliteJournal, Future[list[PressRecord]]]":
+    """Another process's press is known, and here is what a look at the journal that fails gives."""
+    book = panel.program._presenter.book
+    journal_of_another(home, panel)
+    await until(lambda: book.elsewhere, "the other press")
+    failed: Future[list[PressRecord]] = Future()
+    failed.set_exception(JournalFileError(Problem.BUSY))
+    return book, panel.program._journal, failed
+
+
 @on_posix
 async def test_a_look_at_the_journal_that_fails_once_unlocks_nothing(
     qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with only_panel(qapp, home_of_its_own) as panel:
-        book, journal = panel.program._presenter.book, panel.program._journal
-        journal_of_another(home_of_its_own, panel)
-        await until(lambda: book.elsewhere, "the other press")
-        failed: Future[list[PressRecord]] = Future()
-        failed.set_exception(JournalFileError(Problem.BUSY))
+        book, journal, failed = await seen_and_failed(home_of_its_own, panel)
         real, asked = journal.presses_elsewhere, list[bool]()
 
         def presses_elsewhere(within_s: float) -> "Future[list[PressRecord]]":
@@ -246,11 +256,7 @@ async def test_a_journal_that_can_not_be_read_locks_nothing_for_long(
     qapp: QApplication, home_of_its_own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with only_panel(qapp, home_of_its_own) as panel:
-        book, journal = panel.program._presenter.book, panel.program._journal
-        journal_of_another(home_of_its_own, panel)
-        await until(lambda: book.elsewhere, "the other press")
-        failed: Future[list[PressRecord]] = Future()
-        failed.set_exception(JournalFileError(Problem.BUSY))
+        book, journal, failed = await seen_and_failed(home_of_its_own, panel)
         monkeypatch.setattr(journal, "presses_elsewhere", lambda _: failed)
         await until(lambda: not book.elsewhere, "no lock")
 

@@ -118,12 +118,16 @@ async def test_it_is_not_loud_again_for_other_rows_though_there_was_a_press_betw
     assert [alert.id for alert in rig.alerts].count("other") == 1
 
 
-async def test_its_flat_is_kept_when_the_journal_is_looked_into_once_more(rig: Rig) -> None:
+async def its_flat_is_proved(rig: Rig) -> None:
     rig.gateway.open = []
     rig.presenter.on_elsewhere(still_open(rig))
     for _ in range(3):
         await rig.read()
         await asyncio.sleep(1.1)
+
+
+async def test_its_flat_is_kept_when_the_journal_is_looked_into_once_more(rig: Rig) -> None:
+    await its_flat_is_proved(rig)
     title = rig.view().banners[0].title
     assert title.startswith("FLAT")
     [verdict] = {press.outcome.verdict for press in rig.presenter.pressed_elsewhere if press.outcome}
@@ -132,11 +136,7 @@ async def test_its_flat_is_kept_when_the_journal_is_looked_into_once_more(rig: R
 
 
 async def test_opened_again_after_it_was_flat_it_is_loud(rig: Rig) -> None:
-    rig.gateway.open = []
-    rig.presenter.on_elsewhere(still_open(rig))
-    for _ in range(3):
-        await rig.read()
-        await asyncio.sleep(1.1)
+    await its_flat_is_proved(rig)
     rig.gateway.open = [position()]
     for _ in range(2):
         await rig.read()
