@@ -404,8 +404,8 @@ MUTANTS = (
     Mutant(
         "every press locks its scope for half a second",
         "trading/press.py",
-        "        if now < press.began_at + self._pace.least_lock_s:\n            return Lock.LOCKED\n",
-        "",
+        "is_new, is_unresolved = now < press.began_at + least_lock_s, ",
+        "is_new, is_unresolved = False, ",
         _BOOK,
     ),
     Mutant(

@@ -89,11 +89,8 @@ class JournalWriter:
         """Why nothing is being written just now."""
         return Problem.HANGS if self._hanging else self._trouble
 
-    def put(self, row: Row, done: "Future[bool]", *, wake: bool = True) -> None:
-        """Queue a row; `done` is settled when it is committed, or could not be at the first try.
-
-        Without `wake` the thread is to be woken later; it also finds the row with the next one.
-        """
+    def put(self, row: Row, done: "Future[bool]") -> None:
+        """Queue a row; `done` is settled when it is committed, or could not be at the first try."""
         with self._lock:
             taken = not self._closing and self._trouble is not Problem.NEWER and self._has_room(row)
             if taken:
@@ -101,17 +98,11 @@ class JournalWriter:
                 self._characters += len(row.facts)
                 if row.kind is EntryKind.INTENT:
                     self._next_try = 0.0  # a press asks the disk again now, whatever it said before
-                if wake:
-                    self._work.notify()
+                self._work.notify()
             else:
                 self._lost += 1
         if not taken:
             done.set_result(False)
-
-    def wake(self) -> None:
-        """Have the thread look for rows."""
-        with self._lock:
-            self._work.notify()
 
     def look_into_it(self) -> None:
         """A reader found the database corrupt: check it, and set it aside if it is."""
@@ -237,10 +228,11 @@ class JournalWriter:
                 self._characters -= len(row.facts)
         self._pause_s = self._pace.first_pause_s
         self._say(None)
-        _settle(rows, committed=True)
         if rows:
             self._last_write = time.monotonic()
             self._uncheckpointed += len(rows)
+            # As late as can be: whoever waits for it comes to run when this thread rests.
+            _settle(rows, committed=True)
             self._after_commit(rows)
 
     def _append(self, file: JournalFile, rows: Sequence[tuple[Row, "Future[bool]"]]) -> None:

@@ -156,7 +156,7 @@ class PressBook:
 
     def flatten_lock(self, scope: Scope, now: float) -> FlattenLock:
         """Whether a flatten of that scope may go out."""
-        lock, overlaps = Lock.FREE, False
+        lock, overlaps, least_lock_s = Lock.FREE, False, self._pace.least_lock_s
         until: float | None = None
         for press in (*self._presses, *self.elsewhere):
             if press.cancel is not None:
@@ -166,11 +166,14 @@ class PressBook:
                 if tail is not None and overlap(scope, press.scope):
                     until = max(tail, until or tail)
                 continue
+            is_new, is_unresolved = now < press.began_at + least_lock_s, press.is_unresolved
+            if not (is_new or is_unresolved):
+                continue
             if is_within(scope, press.scope):
-                found = self._lock_of(press, now)
+                found = Lock.LOCKED if is_new else self._lock_of(press, now)
                 if found is Lock.LOCKED or lock is Lock.FREE:
                     lock = found
-            elif press.is_unresolved and overlap(scope, press.scope):
+            elif is_unresolved and overlap(scope, press.scope):
                 overlaps = True
         return FlattenLock(lock, overlaps, until)
 
@@ -196,10 +199,7 @@ class PressBook:
         )
 
     def _lock_of(self, press: Press, now: float) -> Lock:
-        if now < press.began_at + self._pace.least_lock_s:
-            return Lock.LOCKED
-        if not press.is_unresolved:
-            return Lock.FREE
+        """What an unresolved press says to another one of its scope."""
         sent_at = press.began_at if press.sent_at is None else press.sent_at
         was_answered_and_read = press.answered_at is not None and press.read_since_answer
         if was_answered_and_read or now >= sent_at + self._pace.most_lock_s:

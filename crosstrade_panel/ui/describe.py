@@ -376,9 +376,8 @@ def flatten_button(
     """
     why = why or WhyLocked()
     title = texts.FLATTEN_AGAIN if lock.lock is Lock.AGAIN else texts.FLATTEN
-    wide = isinstance(scope, EveryAccount)
-    gesture = Gesture.HOLD if wide or lock.lock is Lock.AGAIN else Gesture.CLICK
-    hold_s = pace.hold_wide_s if wide else pace.hold_narrow_s
+    gesture = gesture_of(scope, lock)
+    hold_s = pace.hold_wide_s if isinstance(scope, EveryAccount) else pace.hold_narrow_s
     look, trouble = _look(picture, lock, missing, why)
     closes = trouble or _closes(scope, picture)
     lines = [texts.scope_text(scope), closes]
@@ -395,6 +394,12 @@ def flatten_button(
         lines.append(" · ".join(notes))
     said = title if gesture is Gesture.CLICK else texts.hold_to(title)
     return FlattenView(scope, title, tuple(lines), look, gesture, hold_s, ", ".join([said, *lines]))
+
+
+def gesture_of(scope: Scope, lock: FlattenLock) -> Gesture:
+    """How FLATTEN is pressed: what is wide, or may act a second time, is held."""
+    is_held = isinstance(scope, EveryAccount) or lock.lock is Lock.AGAIN
+    return Gesture.HOLD if is_held else Gesture.CLICK
 
 
 def _total(scope: Scope, picture: Picture) -> Decimal | None:
