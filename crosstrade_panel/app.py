@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 import os
-import uuid
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -212,7 +211,7 @@ class Program:
             self._clock,
             self._pace,
             self._supervisor,
-            new_id=lambda: uuid.uuid4().hex,
+            new_id=lambda: os.urandom(16).hex(),
             show=self._show_panel,
             alert=self._alert,
             reverse_ended=self._window.reverse_done,

@@ -144,7 +144,7 @@ class Archive:
 
     def repaint(self) -> None:
         """Names are masked now, or are not any more."""
-        self._rows = [self._row(press) for press in self._listed]
+        self._rows = self._rows_of(self._listed)
         self._show_page()
         if self._screen.timeline_of:
             self.open(self._screen.timeline_of)
@@ -233,8 +233,10 @@ class Archive:
         beneath = self._listed[len(self._listed) - kept :], self._rows[len(self._rows) - kept :]
         above = len(self._listed) - kept  # a page and what was pressed since: few
         known = dict(zip(self._listed[:above], self._rows[:above], strict=True))
+        new = [press for press in found if press not in known]
         self._listed = [*found, *beneath[0]]
-        self._rows = [*(known.get(press) or self._row(press) for press in found), *beneath[1]]
+        known |= dict(zip(new, self._rows_of(new), strict=True))
+        self._rows = [*(known[press] for press in found), *beneath[1]]
         if len(self._listed) > self._asked + PAGE:
             # Little more than was scrolled to: a session of many presses would keep a row of each.
             del self._listed[self._asked :], self._rows[self._asked :]
@@ -252,7 +254,7 @@ class Archive:
         found = await _answer(self._journal.listed(wanted, last, PAGE))
         if found is None or wanted is not self._wanted or not self._listed or self._listed[-1].seq != last:
             return
-        rows = [self._row(press) for press in found]
+        rows = self._rows_of(found)
         self._asked += PAGE
         self._listed += found
         self._rows += rows
@@ -289,24 +291,31 @@ class Archive:
 
     # From the journal to the page
 
-    def _row(self, press: ListedPress) -> JournalRow:
-        verdict = _verdict(press.verdict)
+    def _rows_of(self, presses: Iterable[ListedPress]) -> list[JournalRow]:
+        today = self._today()
+        return [self._row(press, today) for press in presses]
+
+    def _today(self) -> date:
+        return self._now().astimezone().date()
+
+    def _row(self, press: ListedPress, today: date) -> JournalRow:
+        verdict, full_time = _verdict(press.verdict), texts.full_time(press.at)
         return self._masked(
             JournalRow(
                 press.press_id,
-                texts.journal_time(press.at, self._now().astimezone().date()),
+                texts.journal_time(full_time, today),
                 texts.press_words(
                     press.action, press.account, press.instrument, press.side, is_practice=press.practice
                 ),
                 texts.listed_verdict(press.verdict),
                 Tone.DOUBT if verdict is None else tone_of(verdict),
-                texts.full_time(press.at),
+                full_time,
             ),
             press.account,
         )
 
     def _choices(self, names: tuple[str, ...], days: tuple[date, ...]) -> JournalChoices:
-        today = self._now().astimezone().date()
+        today = self._today()
         accounts = tuple(Choice(name, name) for name in names)
         if (masks := self._masks()) is not None:
             masks.learn(names)

@@ -25,7 +25,11 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAINT_MS = 250
 _SWEEP_MS = 1_130
-"""Out of step with what comes each second: where thousands of rows came since, it takes some milliseconds."""
+"""Out of step with what comes each second."""
+_SOONER_MS = 283
+_LONG_S = 0.001
+"""A sweep that takes longer is followed by one sooner: what lies in between is less."""
+_OLDEST_AFTER_S = 120.0
 
 _THREAD_TURN_S = 0.001
 """After so long a thread gives way to another. With Python's 5 ms the window came 20 ms late to what was due,
@@ -158,7 +162,9 @@ def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """
     app.setQuitOnLastWindowClosed(False)
     sweep = QTimer()  # Python sees a signal only when it runs: Qt alone would sleep through Ctrl-C
-    sweep.timeout.connect(collect_garbage)
+    sweep.setSingleShot(True)
+    garbage = Garbage()
+    sweep.timeout.connect(lambda: sweep.start(garbage.collect()))
     usual_s = sys.getswitchinterval()
     sys.setswitchinterval(_THREAD_TURN_S)
     gc.disable()
@@ -261,18 +267,35 @@ def keep_what_is_loaded() -> None:
     gc.freeze()
 
 
-def collect_garbage() -> None:
-    """As Python would by itself, but on the thread that calls.
+class Garbage:
+    """Collects garbage as Python would by itself, but on the thread that calls.
 
     The threads of journal, log and practice would else destroy what belongs to Qt's thread, when a cycle with
     a widget or timer in it is collected there; the next event for it ends the process (seen).
     """
-    for generation in (2, 1):
-        if gc.get_count()[generation] > gc.get_threshold()[generation] > 0:
-            gc.collect(generation)
-            return
-    # However few are counted: what was freed is taken off that, and all who live are looked through.
-    gc.collect(0)
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing is old yet."""
+        self._clock = clock
+        self._oldest_due = clock() + _OLDEST_AFTER_S
+        self._pause_ms = _SWEEP_MS
+
+    def collect(self) -> int:
+        """Collect what is young; how many milliseconds until the next time.
+
+        By how long it took, not by how many are counted: what was freed is taken off that, and all who live
+        are looked through. What survived the last time is looked at with it, or ten times as many would be
+        at once.
+        """
+        began = self._clock()
+        if began >= self._oldest_due:
+            gc.collect()
+            self._oldest_due = began + _OLDEST_AFTER_S
+            return self._pause_ms
+        gc.collect(1)
+        is_long = self._clock() - began > _LONG_S
+        self._pause_ms = _SOONER_MS if is_long else min(self._pause_ms * 2, _SWEEP_MS)
+        return self._pause_ms
 
 
 def _nothing() -> None:

@@ -936,14 +936,11 @@ _SOURCES = {
 }
 
 
-def journal_time(at: datetime, today: date) -> str:
-    """`14:31:07`; with the day in front where that is another one: `11-20 14:31`."""
-    spelled = at.astimezone().isoformat(
-        " "
-    )  # a batch of hundreds at once: strftime takes longer than all else
-    if spelled.startswith(today.isoformat()):
-        return spelled[11:19]
-    return spelled[5:16] if spelled.startswith(f"{today.year:04}") else spelled[:10]
+def journal_time(full: str, today: date) -> str:
+    """`14:31:07` of a full time; with the day in front where that is another one: `11-20 14:31`."""
+    if full.startswith(today.isoformat()):
+        return full[11:19]
+    return full[5:16] if full.startswith(f"{today.year:04}") else full[:10]
 
 
 def full_time(at: datetime) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from crosstrade_panel.runtime import DaemonThreads, TaskSupervisor, collect_garbage, in_thread
+from crosstrade_panel.runtime import DaemonThreads, Garbage, TaskSupervisor, in_thread
 from tests.log_guard import AnnounceLog
 
 ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -230,12 +230,52 @@ def test_garbage_is_collected_on_the_thread_that_calls() -> None:
         cycle = Cycle()
         weakref.finalize(cycle, lambda: where.append(threading.current_thread().name))
         del cycle
-        kept = [[] for _ in range(gc.get_threshold()[0] + 10)]  # type: list[list[int]]
-        collect_garbage()
-        assert kept
+        Garbage().collect()
     finally:
         gc.enable()
     assert where == ["MainThread"]
+
+
+def test_a_long_sweep_is_followed_by_one_sooner_and_short_ones_come_ever_later() -> None:
+    took_s, now = 0.0, 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += took_s
+        return now
+
+    garbage = Garbage(clock)
+    assert garbage.collect() == 1_130
+    took_s = 0.002
+    assert [garbage.collect(), garbage.collect()] == [283, 283]
+    took_s = 0.0005
+    assert [garbage.collect(), garbage.collect(), garbage.collect()] == [566, 1_130, 1_130]
+
+
+def test_garbage_that_has_grown_old_is_collected_within_two_minutes() -> None:
+    import gc
+    import weakref
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+    now = 0.0
+    garbage = Garbage(lambda: now)
+    gc.disable()
+    try:
+        cycle = Cycle()
+        gone = weakref.ref(cycle)
+        for _ in range(3):
+            garbage.collect()  # it grows old
+        del cycle
+        garbage.collect()
+        assert gone() is not None
+        now = 120.0
+        garbage.collect()
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 IN_TIME = """

@@ -222,6 +222,8 @@ class Link:
             TimeoutError: not in time.
             OSError: it failed.
         """
+        if self.is_open:  # as for nearly every press: it waits for no timer to be made
+            return
         async with asyncio.timeout(limit_s), self._opening:
             if self.is_open:
                 return

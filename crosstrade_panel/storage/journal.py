@@ -27,8 +27,6 @@ from crosstrade_panel.system_clock import system_seconds
 from crosstrade_panel.trading.ports import Entry, EntryKind
 
 if TYPE_CHECKING:
-    import asyncio
-
     from crosstrade_panel.storage.journal_list import ListedPress, Offered, Wanted
 
 T = TypeVar("T")
@@ -69,7 +67,6 @@ class SqliteJournal:
         self._writer = JournalWriter(path, connect=connect, pace=pace or Pace(), on_problem=on_problem)
         self._locks = _Reader("journal-read")
         self._views = _Reader("journal-view")
-        self._attempts: deque[tuple[Entry, Future[bool]]] = deque()
 
     @property
     def problem(self) -> str | None:
@@ -84,25 +81,26 @@ class SqliteJournal:
         """
         done: Future[bool] = Future()
         done.set_running_or_notify_cancel()
-        self._catch_up()
-        loop = _running_loop() if entry.kind is EntryKind.ATTEMPT else None
-        if loop is None:
-            self._writer.put(Row.of(entry, self._redact), done)
-        else:
-            # The request leaves in this turn, and would wait for the row and for the thread that it wakes.
-            self._attempts.append((entry, done))
-            loop.call_soon(self._catch_up)
+        is_attempt = entry.kind is EntryKind.ATTEMPT
+        self._writer.put(Row.of(entry, self._redact), done, wake=not is_attempt)
+        if is_attempt:
+            self._wake_behind()
         return done
 
-    def _catch_up(self) -> None:
-        while self._attempts:
-            entry, done = self._attempts.popleft()
-            self._writer.put(Row.of(entry, self._redact), done)
+    def _wake_behind(self) -> None:
+        """Wake the thread in the loop's next turn: the request leaves in this one, and would wait for it."""
+        import asyncio  # noqa: PLC0415 - slow, and whoever has a loop has it already
+
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._writer.wake()
+        else:
+            loop.call_soon(self._writer.wake)
 
     def close(self, timeout_s: float = 1.0) -> bool:
         """Write what waits and close; False when the disk did not let it in time. Bounded, whatever hangs."""
         until = time.monotonic() + timeout_s
-        self._catch_up()
         readers = (self._locks, self._views)
         for reader in readers:
             reader.close()
@@ -226,15 +224,6 @@ class SqliteJournal:
             answer.set_exception(translated)
         else:
             answer.set_result(result)
-
-
-def _running_loop() -> "asyncio.AbstractEventLoop | None":
-    import asyncio  # noqa: PLC0415 - slow, and whoever has a loop has it already
-
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 class _Reader:

@@ -89,8 +89,11 @@ class JournalWriter:
         """Why nothing is being written just now."""
         return Problem.HANGS if self._hanging else self._trouble
 
-    def put(self, row: Row, done: "Future[bool]") -> None:
-        """Queue a row; `done` is settled when it is committed, or could not be at the first try."""
+    def put(self, row: Row, done: "Future[bool]", *, wake: bool = True) -> None:
+        """Queue a row; `done` is settled when it is committed, or could not be at the first try.
+
+        Without `wake` the thread is to be woken later; it also finds the row with the next one.
+        """
         with self._lock:
             taken = not self._closing and self._trouble is not Problem.NEWER and self._has_room(row)
             if taken:
@@ -98,11 +101,17 @@ class JournalWriter:
                 self._characters += len(row.facts)
                 if row.kind is EntryKind.INTENT:
                     self._next_try = 0.0  # a press asks the disk again now, whatever it said before
-                self._work.notify()
+                if wake:
+                    self._work.notify()
             else:
                 self._lost += 1
         if not taken:
             done.set_result(False)
+
+    def wake(self) -> None:
+        """Have the thread look for rows."""
+        with self._lock:
+            self._work.notify()
 
     def look_into_it(self) -> None:
         """A reader found the database corrupt: check it, and set it aside if it is."""
