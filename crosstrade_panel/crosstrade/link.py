@@ -222,19 +222,22 @@ class Link:
             TimeoutError: not in time.
             OSError: it failed.
         """
-        if self.is_open:  # as for nearly every press: it waits for no timer to be made
+        if not self.is_open:  # a press mostly finds it open, and waits for no timer to be made
+            async with asyncio.timeout(limit_s), self._opening:
+                await self._connect()
+
+    async def _connect(self) -> None:
+        """Connect, unless another one did while this one waited."""
+        if self.is_open:
             return
-        async with asyncio.timeout(limit_s), self._opening:
-            if self.is_open:
-                return
-            if self._pipe is not None:
-                await self._pipe.aclose()
-            self._pipe = await self._dial.connect(lambda: self._on_lost(self))
-            if self._is_over:  # meanwhile; nobody else would ever close it
-                self._pipe.reset()
-                raise ConnectionAbortedError
-            self._transport.use(self._pipe)
-            self.proven_at = self._clock.monotonic()
+        if self._pipe is not None:
+            await self._pipe.aclose()
+        self._pipe = await self._dial.connect(lambda: self._on_lost(self))
+        if self._is_over:  # meanwhile; nobody else would ever close it
+            self._pipe.reset()
+            raise ConnectionAbortedError
+        self._transport.use(self._pipe)
+        self.proven_at = self._clock.monotonic()
 
     async def exchange(
         self, request: httpx.Request, progress: Progress, *, connect_s: float, cap_bytes: int

@@ -163,7 +163,7 @@ class JournalPanel(QWidget):
         """Show older lines beneath those that there are."""
         self._rows = (*self._rows, *page.rows)
         self._table.line_model.has_more = page.has_more
-        self._table.line_model.append_lines(journal_lines(self._rows))
+        self._table.line_model.append_lines(journal_lines(self._rows, self._table.line_model.lines))
         self._table.make_room(page.rows, is_more=True)
 
     def show_count(self, text: str) -> None:

@@ -31,8 +31,8 @@ _MEASURED = 8
 """So many of the longest presses say how many lines a row needs."""
 
 
-def journal_lines(rows: Sequence[JournalRow]) -> Lines:
-    """Presses as lines; the symbol says what the colour says."""
+def journal_lines(rows: Sequence[JournalRow], earlier: Lines | None = None) -> Lines:
+    """Presses as lines; the symbol says what the colour says. `earlier`: the lines of the first of them."""
 
     def make(number: int) -> Line:
         row = rows[number]
@@ -46,7 +46,8 @@ def journal_lines(rows: Sequence[JournalRow]) -> Lines:
             ),
         )
 
-    return Lines([row.press_id for row in rows], rows, make)
+    known = () if earlier is None else earlier.keys
+    return Lines((*known, *(row.press_id for row in rows[len(known) :])), rows, make)
 
 
 @lru_cache(maxsize=512)
