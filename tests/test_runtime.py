@@ -1,6 +1,7 @@
 """The owner of all tasks, and the end of the program: soon, whatever hangs, and without a traceback."""
 
 import asyncio
+import gc
 import logging
 import os
 import re
@@ -10,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -215,24 +217,13 @@ def test_the_end_waits_for_no_thread_of_the_executor() -> None:
     assert future.result(5)
 
 
+@pytest.mark.usefixtures("no_other_sweep")
 def test_garbage_is_collected_on_the_thread_that_calls() -> None:
-    import gc
-    import weakref
-
     where: list[str] = []
-
-    class Cycle:
-        def __init__(self) -> None:
-            self.me = self
-
-    gc.disable()
-    try:
-        cycle = Cycle()
-        weakref.finalize(cycle, lambda: where.append(threading.current_thread().name))
-        del cycle
-        Garbage().collect()
-    finally:
-        gc.enable()
+    cycle = Cycle()
+    weakref.finalize(cycle, lambda: where.append(threading.current_thread().name))
+    del cycle
+    Garbage().collect()
     assert where == ["MainThread"]
 
 
@@ -252,30 +243,69 @@ def test_a_long_sweep_is_followed_by_one_sooner_and_short_ones_come_ever_later()
     assert [garbage.collect(), garbage.collect(), garbage.collect()] == [566, 1_130, 1_130]
 
 
-def test_garbage_that_has_grown_old_is_collected_within_two_minutes() -> None:
-    import gc
-    import weakref
+class Cycle:
+    def __init__(self) -> None:
+        self.me = self
 
-    class Cycle:
-        def __init__(self) -> None:
-            self.me = self
 
-    now = 0.0
-    garbage = Garbage(lambda: now)
+@pytest.fixture
+def no_other_sweep() -> Iterator[None]:
     gc.disable()
-    try:
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_other_sweep")
+def test_garbage_that_survived_one_sweep_is_gone_with_the_next() -> None:
+    garbage = Garbage()
+    for _ in range(3):
         cycle = Cycle()
         gone = weakref.ref(cycle)
-        for _ in range(3):
-            garbage.collect()  # it grows old
+        garbage.collect()
         del cycle
         garbage.collect()
-        assert gone() is not None
-        now = 120.0
-        garbage.collect()
         assert gone() is None
-    finally:
-        gc.enable()
+
+
+@pytest.mark.usefixtures("no_other_sweep")
+def test_garbage_that_has_grown_old_is_collected_within_two_minutes() -> None:
+    now = 0.0
+    garbage = Garbage(lambda: now)
+    cycle = Cycle()
+    gone = weakref.ref(cycle)
+    for _ in range(2):
+        garbage.collect()
+    del cycle
+    garbage.collect()
+    garbage.collect()
+    assert gone() is not None
+    now = 120.0
+    garbage.collect()
+    assert gone() is None
+
+
+SWEPT = """
+import asyncio, gc, sys
+from PySide6.QtWidgets import QApplication
+from crosstrade_panel import runtime
+
+async def main():
+    swept = []
+    gc.callbacks.append(lambda phase, info: swept.append(phase))
+    await asyncio.sleep(0.4)
+    print(swept.count("stop"))
+    return 0
+
+runtime._SWEEP_MS = runtime._SOONER_MS = 20
+sys.exit(runtime.run(QApplication([]), main))
+"""
+
+
+def test_while_the_program_runs_it_is_swept_again_and_again() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SWEPT], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert int(done.stdout) >= 3
 
 
 IN_TIME = """

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -238,3 +238,20 @@ def test_why_there_was_no_usable_answer_is_told_once() -> None:
     doubt = Reason(Cause.NO_ANSWER)
     told = texts.outcome_lines(Outcome(Verdict.UNKNOWN, NOON, reason=doubt), is_practice=False, doubt=doubt)
     assert sum("no answer came" in line.casefold() for line in told) == 1
+
+
+@pytest.mark.parametrize(
+    ("full", "told"),
+    [
+        ("2026-11-20 14:31:07.412", "14:31:07"),
+        ("2026-11-19 23:59:59.999", "11-19 23:59"),
+        ("2025-11-20 14:31:07.412", "2025-11-20"),
+    ],
+)
+def test_a_time_in_the_journal_is_as_short_as_today_allows(full: str, told: str) -> None:
+    assert texts.journal_time(full, date(2026, 11, 20)) == told
+
+
+def test_a_full_time_is_told_to_the_millisecond() -> None:
+    noon = datetime(2026, 11, 20, 12, 0, 0, 999_900).astimezone()
+    assert texts.full_time(noon.astimezone(UTC)) == "2026-11-20 12:00:00.999"

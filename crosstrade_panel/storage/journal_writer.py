@@ -237,11 +237,10 @@ class JournalWriter:
                 self._characters -= len(row.facts)
         self._pause_s = self._pace.first_pause_s
         self._say(None)
+        _settle(rows, committed=True)
         if rows:
             self._last_write = time.monotonic()
             self._uncheckpointed += len(rows)
-            # As late as can be: whoever waits for it comes to run when this thread rests.
-            _settle(rows, committed=True)
             self._after_commit(rows)
 
     def _append(self, file: JournalFile, rows: Sequence[tuple[Row, "Future[bool]"]]) -> None:

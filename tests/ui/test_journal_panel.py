@@ -141,6 +141,20 @@ def test_more_is_asked_for_once_when_the_end_is_in_sight(desk: Desk, heard: list
     assert heard.count(("more",)) == 1
 
 
+def test_a_press_beneath_the_first_page_opens_its_own_timeline(
+    desk: Desk, heard: list[tuple[object, ...]]
+) -> None:
+    page, view = desk.window.journal, table(desk)
+    page.show_page(JournalPage(many(100), has_more=True))
+    page.append_page(JournalPage(many(200, 100), has_more=True))
+    page.append_page(JournalPage(many(250, 200)))
+    for row in (50, 100, 199, 249):
+        view.setCurrentIndex(view.model().index(row, 0))
+        QTest.keyClick(view, Qt.Key.Key_Return)
+    opened = [what for what in heard if what != ("more",)]
+    assert opened == [("open", f"q{row}") for row in (50, 100, 199, 249)]
+
+
 def test_newer_presses_come_on_top_and_what_is_chosen_stays_chosen(
     desk: Desk, heard: list[tuple[object, ...]]
 ) -> None:
