@@ -114,7 +114,8 @@ class FlattenLock:
 
 
 _DOUBTFUL = frozenset({Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
-_KEPT = 50
+_KEPT = 20
+"""Presses that are over. Each one more is looked at twice before a press leaves."""
 
 
 class PressBook:
