@@ -138,7 +138,7 @@ def test_old_presses_are_forgotten_but_never_an_unresolved_one_or_a_reverse_that
     reverse.acknowledged = True
     made = book(unknown, reverse, *(press_of(SIM101, 0.1 * number, Verdict.FLAT) for number in range(1, 70)))
     assert made.presses[:2] == (unknown, reverse)
-    assert len(made.presses) == 52
+    assert len(made.presses) == 22
     made.open(press_of(SIM101, 30.0))
     assert reverse not in made.presses
 
