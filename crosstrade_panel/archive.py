@@ -233,10 +233,9 @@ class Archive:
         beneath = self._listed[len(self._listed) - kept :], self._rows[len(self._rows) - kept :]
         above = len(self._listed) - kept  # a page and what was pressed since: few
         known = dict(zip(self._listed[:above], self._rows[:above], strict=True))
-        new = [press for press in found if press not in known]
+        today = self._today()
         self._listed = [*found, *beneath[0]]
-        known |= dict(zip(new, self._rows_of(new), strict=True))
-        self._rows = [*(known[press] for press in found), *beneath[1]]
+        self._rows = [*(known.get(press) or self._row(press, today) for press in found), *beneath[1]]
         if len(self._listed) > self._asked + PAGE:
             # Little more than was scrolled to: a session of many presses would keep a row of each.
             del self._listed[self._asked :], self._rows[self._asked :]

@@ -404,7 +404,7 @@ MUTANTS = (
     Mutant(
         "every press locks its scope for half a second",
         "trading/press.py",
-        "is_new, is_unresolved = now < press.began_at + least_lock_s, ",
+        "is_new, is_unresolved = self._is_new(press, now), ",
         "is_new, is_unresolved = False, ",
         _BOOK,
     ),
@@ -870,7 +870,7 @@ MUTANTS = (
     Mutant(
         "a cancel is locked while its orders are being cancelled",
         "trading/press.py",
-        "(press.outcome is None or now < press.began_at + self._pace.least_lock_s)\n            and any(",
+        "(press.outcome is None or self._is_new(press, now))\n            and any(",
         "False and any(",
         _BOOK,
     ),

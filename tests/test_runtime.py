@@ -217,6 +217,18 @@ def test_the_end_waits_for_no_thread_of_the_executor() -> None:
     assert future.result(5)
 
 
+class Cycle:
+    def __init__(self) -> None:
+        self.me = self
+
+
+@pytest.fixture
+def no_other_sweep() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.mark.usefixtures("no_other_sweep")
 def test_garbage_is_collected_on_the_thread_that_calls() -> None:
     where: list[str] = []
@@ -241,18 +253,6 @@ def test_a_long_sweep_is_followed_by_one_sooner_and_short_ones_come_ever_later()
     assert [garbage.collect(), garbage.collect()] == [283, 283]
     took_s = 0.0005
     assert [garbage.collect(), garbage.collect(), garbage.collect()] == [566, 1_130, 1_130]
-
-
-class Cycle:
-    def __init__(self) -> None:
-        self.me = self
-
-
-@pytest.fixture
-def no_other_sweep() -> Iterator[None]:
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_other_sweep")

@@ -114,8 +114,10 @@ class FlattenLock:
 
 
 _DOUBTFUL = frozenset({Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
-_KEPT = 20
-"""Presses that are over. Each one more is looked at twice before a press leaves."""
+_KEPT = 50
+"""Presses that are over."""
+_KEPT_SEEN = 20
+"""Of those, the acknowledged: nothing more is told of them, and each is looked at before a press leaves."""
 
 
 class PressBook:
@@ -144,7 +146,8 @@ class PressBook:
             # A reverse that the trader acknowledged may still place its entry.
             if not each.is_unresolved and not (each.is_reverse and press.began_at < self._reverse_end(each))
         ]
-        for each in over[:-_KEPT]:
+        seen = [each for each in over if each.acknowledged]
+        for each in seen[:-_KEPT_SEEN] or over[:-_KEPT]:
             self._presses.remove(each)
 
     def acknowledge(self, press_id: str) -> Press | None:
@@ -157,7 +160,7 @@ class PressBook:
 
     def flatten_lock(self, scope: Scope, now: float) -> FlattenLock:
         """Whether a flatten of that scope may go out."""
-        lock, overlaps, least_lock_s = Lock.FREE, False, self._pace.least_lock_s
+        lock, overlaps = Lock.FREE, False
         until: float | None = None
         for press in (*self._presses, *self.elsewhere):
             if press.cancel is not None:
@@ -167,7 +170,7 @@ class PressBook:
                 if tail is not None and overlap(scope, press.scope):
                     until = max(tail, until or tail)
                 continue
-            is_new, is_unresolved = now < press.began_at + least_lock_s, press.is_unresolved
+            is_new, is_unresolved = self._is_new(press, now), press.is_unresolved
             if not (is_new or is_unresolved):
                 continue
             if is_within(scope, press.scope):
@@ -183,7 +186,7 @@ class PressBook:
         pair = OneAccount(account, instrument)
         return any(
             press.is_unresolved
-            or now < press.began_at + self._pace.least_lock_s
+            or self._is_new(press, now)
             or (press.is_reverse and self._is_doubtful(press) and now < self._reverse_end(press))
             for press in (*self._presses, *self.elsewhere)
             if overlap(pair, press.scope)
@@ -193,11 +196,15 @@ class PressBook:
         """Whether a cancel of any of these orders is on its way, or was pressed a moment ago."""
         ids = {(fold(order.account), order.order_id) for order in listed.orders}
         return any(
-            (press.outcome is None or now < press.began_at + self._pace.least_lock_s)
+            (press.outcome is None or self._is_new(press, now))
             and any((fold(order.account), order.order_id) in ids for order in press.cancel.orders)
             for press in self._presses
             if press.cancel is not None
         )
+
+    def _is_new(self, press: Press, now: float) -> bool:
+        """Whether it was made so short a time ago that another one would be the same gesture twice."""
+        return now < press.began_at + self._pace.least_lock_s
 
     def _lock_of(self, press: Press, now: float) -> Lock:
         """What an unresolved press says to another one of its scope."""

@@ -138,9 +138,18 @@ def test_old_presses_are_forgotten_but_never_an_unresolved_one_or_a_reverse_that
     reverse.acknowledged = True
     made = book(unknown, reverse, *(press_of(SIM101, 0.1 * number, Verdict.FLAT) for number in range(1, 70)))
     assert made.presses[:2] == (unknown, reverse)
-    assert len(made.presses) == 22
+    assert len(made.presses) == 52
     made.open(press_of(SIM101, 30.0))
     assert reverse not in made.presses
+
+
+def test_beyond_twenty_what_was_acknowledged_is_forgotten_before_what_was_not() -> None:
+    flat = [press_of(SIM101, 0.1 * number, Verdict.FLAT) for number in range(40)]
+    seen = [press_of(SIM101, 10 + 0.1 * number, Verdict.FLAT) for number in range(40)]
+    for press in seen:
+        press.acknowledged = True
+    last = press_of(SIM101, 30.0)
+    assert book(*flat, *seen, last).presses == (*flat[10:], *seen[20:], last)
 
 
 def test_a_cancel_is_locked_while_one_of_its_orders_is_being_cancelled_and_for_half_a_second() -> None:
