@@ -26,9 +26,9 @@ _log = logging.getLogger(__name__)
 _FIRST_PAINT_MS = 250
 _SWEEP_MS = 1_130
 """Out of step with what comes each second."""
-_SOONER_MS = 283
+_SOONEST_MS = 97
 _LONG_S = 0.001
-"""A sweep that takes longer is followed by one sooner: what lies in between is less."""
+"""A sweep that takes longer is followed by one so much sooner: what lies in between is as much less."""
 _OLDEST_AFTER_S = 120.0
 
 _THREAD_TURN_S = 0.001
@@ -293,10 +293,11 @@ class Garbage:
             self._has_survivors = False
             gc.collect()
             return self._pause_ms
-        gc.collect(1 if self._has_survivors else 0)
+        pauses = 2 if self._has_survivors else 1
+        gc.collect(pauses - 1)
         self._has_survivors = not self._has_survivors
-        is_long = self._clock() - began > _LONG_S
-        self._pause_ms = _SOONER_MS if is_long else min(self._pause_ms * 2, _SWEEP_MS)
+        long_s = max(self._clock() - began, 1e-9) / (pauses * _LONG_S)
+        self._pause_ms = max(_SOONEST_MS, min(round(self._pause_ms / max(long_s, 0.5)), _SWEEP_MS))
         return self._pause_ms
 
 

@@ -1,7 +1,7 @@
 """Bytes and values from outside, made harmless: decoded within bounds, checked, cleaned for the eye."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from decimal import (
     Clamped,
     Context,
@@ -33,6 +33,10 @@ _MOST_NUMERALS = 64
 _FARTHEST_EXPONENT = 64
 # Tens of thousands of positions.
 _MOST_VALUES = 500_000
+_PIECE = 100_000
+"""Bytes; what is longer is decoded so many at a time, which takes a millisecond or two."""
+_LEVELS = 3
+"""An answer, its `data`, a list in that: deeper nothing is long."""
 _MOST_DIGITS, _LEAST_USUAL = 15, -1
 _LARGEST_NUMBER = 10**_MOST_DIGITS
 _UNREADABLE_NUMBER = Decimal("NaN")
@@ -62,6 +66,10 @@ def _number(text: str) -> Decimal:
 
 _DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder(float_hook=_FITTING.create_decimal)
 _TOLERANT: msgspec.json.Decoder[Json] = msgspec.json.Decoder(float_hook=_number)
+# What an object or a list holds, each value still as it came.
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def decode(body: bytes) -> Json:
@@ -70,16 +78,62 @@ def decode(body: bytes) -> Json:
     Raises:
         UnreadableError: it is not JSON in UTF-8, nested too deep, or of too many values.
     """
-    # Counted before decoding: sixteen megabytes of `{},` would become a gigabyte of objects.
-    if sum(map(body.count, (b",", b"{", b"["))) > _MOST_VALUES:
-        raise UnreadableError("too many values")
+    _require_few_values(body)
     try:
-        try:
-            return _DECODER.decode(body)
-        except DecimalException:
-            return _TOLERANT.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        return _decode(body)
+    except _ERRORS as error:
         raise UnreadableError(type(error).__name__) from error
+
+
+def decode_in_steps(body: bytes) -> Generator[None, None, Json]:
+    """`decode`, a long list some rows a step: thousands of them take most of a frame.
+
+    Where two fields have one name, the first, which nobody reads, need not be UTF-8.
+
+    Raises:
+        UnreadableError: as `decode`.
+    """
+    if len(body) <= _PIECE:
+        return decode(body)
+    _require_few_values(body)
+    try:
+        value = yield from _decode_in_steps(body, _LEVELS)
+    except _ERRORS as error:
+        raise UnreadableError(type(error).__name__) from error
+    yield
+    return value
+
+
+def _require_few_values(body: bytes) -> None:
+    # Counted before decoding: sixteen megabytes of `{},` would become a gigabyte of objects.
+    if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"{", b"["))) > _MOST_VALUES:
+        raise UnreadableError("too many values")
+
+
+def _decode(text: bytes | msgspec.Raw) -> Json:
+    try:
+        return _DECODER.decode(text)
+    except DecimalException:
+        return _TOLERANT.decode(text)
+
+
+def _decode_in_steps(text: bytes, levels: int) -> Generator[None, None, Json]:
+    if len(text) <= _PIECE or not levels:
+        return _decode(text)
+    if text.startswith(b"{"):
+        fields: dict[str, Json] = {}
+        for key, value in _FIELDS.decode(text).items():
+            fields[key] = yield from _decode_in_steps(bytes(value), levels - 1)
+        return fields
+    if text.startswith(b"["):
+        values = _ROWS.decode(text)
+        a_piece = max(1, len(values) * _PIECE // len(text))  # rows are about as long as each other
+        rows: list[Json] = []
+        for start in range(0, len(values), a_piece):
+            yield
+            rows += map(_decode, values[start : start + a_piece])
+        return rows
+    return _decode(text)
 
 
 def clean_text(text: str) -> str:

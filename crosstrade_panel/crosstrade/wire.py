@@ -53,8 +53,6 @@ STREAM_PATH = "/ws/stream"
 _SIDES = {"long": Side.LONG, "short": Side.SHORT}
 _FLAT = "flat"
 _ROWS_A_STEP = 250
-_LARGE = 65_536
-"""Bytes."""
 # Each transport is sent the spelling that its own page shows.
 _Words: TypeAlias = Mapping[Action | OrderType | TimeInForce, str]
 _REST_WORDS: _Words = {
@@ -625,11 +623,9 @@ def read_positions(answer: Answer) -> PositionsRead:
 
 def positions_in_steps(answer: Answer) -> Generator[None, None, PositionsRead]:
     """`read_positions`, so many rows a step: of thousands each takes less than half a frame."""
-    fields, rows = _list_of(answer, "positions")
+    fields, rows = yield from _list_of(answer, "positions")
     blemishes = _Blemishes()
     blemishes.count(fields, rows)
-    if len(answer.body) > _LARGE:  # to decode it was a step by itself
-        yield
     reader = _Rows(blemishes)
     positions = reader.read(rows[:_ROWS_A_STEP])
     for start in range(_ROWS_A_STEP, len(rows), _ROWS_A_STEP):
@@ -650,11 +646,9 @@ def read_snapshot(answer: Answer) -> PositionsRead:
 
 def snapshot_in_steps(answer: Answer) -> Generator[None, None, PositionsRead]:
     """`read_snapshot`, some accounts a step."""
-    fields, entries = _list_of(answer, "accounts")
+    fields, entries = yield from _list_of(answer, "accounts")
     blemishes = _Blemishes()
     blemishes.count(fields, entries)
-    if len(answer.body) > _LARGE:
-        yield
     rows = _Rows(blemishes)
     positions: list[Position] = []
     accounts: list[Account] = []
@@ -692,7 +686,7 @@ def read_accounts(answer: Answer) -> AccountsRead:
 
 def accounts_in_steps(answer: Answer) -> Generator[None, None, AccountsRead]:
     """`read_accounts`, so many rows a step."""
-    fields, rows = _list_of(answer, "accounts", "data", bare=True)
+    fields, rows = yield from _list_of(answer, "accounts", "data", bare=True)
     blemishes = _Blemishes()
     blemishes.count(fields, rows)
     accounts: list[Account] = []
@@ -721,7 +715,7 @@ def read_orders(answer: Answer, account: str) -> OrdersRead:
 
 def orders_in_steps(answer: Answer, account: str) -> Generator[None, None, OrdersRead]:
     """`read_orders`, so many rows a step."""
-    fields, rows = _list_of(answer, "orders", bare=True)
+    fields, rows = yield from _list_of(answer, "orders", bare=True)
     blemishes = _Blemishes()
     blemishes.count(fields, rows)
     orders: list[Order] = []
@@ -732,7 +726,9 @@ def orders_in_steps(answer: Answer, account: str) -> Generator[None, None, Order
     return OrdersRead(_stamp(answer, fields), account, tuple(orders), blemishes.flaws())
 
 
-def _list_of(answer: Answer, *keys: str, bare: bool = False) -> tuple[Object, list[Json]]:
+def _list_of(
+    answer: Answer, *keys: str, bare: bool = False
+) -> Generator[None, None, tuple[Object, list[Json]]]:
     """The fields of a read and the rows under the first key that holds a list.
 
     Raises:
@@ -741,7 +737,7 @@ def _list_of(answer: Answer, *keys: str, bare: bool = False) -> tuple[Object, li
     if answer.status != 200:  # noqa: PLR2004 - nothing else is a read
         raise ReadFailedError(_reason(answer))
     try:
-        decoded = untrusted.decode(answer.body)
+        decoded = yield from untrusted.decode_in_steps(answer.body)
         if bare and isinstance(decoded, list):
             return {}, decoded
         fields = _fields(decoded)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 
 from PySide6.QtCore import QPointF, QSize, Qt
@@ -45,8 +46,12 @@ _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 """Within a word, as in `right-click`."""
 
 
-def break_lines(text: str, font: QFont, width: float) -> list[str]:
-    """Break one paragraph at words, and inside a word that is too long by itself."""
+@lru_cache(maxsize=1024)
+def break_lines(text: str, font: QFont, width: float) -> tuple[str, ...]:
+    """Break one paragraph at words, and inside a word that is too long by itself.
+
+    Remembered: layouts ask for the same lines many times before they paint them, at 0.1 ms each.
+    """
     # Unicode allows a break between a minus sign and its currency sign; a digit in its place forbids it.
     bound = _HYPHEN.sub("\u2011", _BOUND.sub("\u00a0", text.replace("−", "0")))
     layout = QTextLayout(bound, font)
@@ -59,7 +64,7 @@ def break_lines(text: str, font: QFont, width: float) -> list[str]:
         line.setLineWidth(max(width, 1.0))
         found.append(text[line.textStart() : line.textStart() + line.textLength()].rstrip())
     layout.endLayout()
-    return found or [""]
+    return tuple(found) or ("",)
 
 
 def fit(texts: Sequence[str], font: QFont, sizes: Sequence[int], width: float, height: float) -> FittedText:

@@ -1,11 +1,10 @@
 """The list of the journal's page: a press on one line where there is room, and on several where not."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from heapq import nlargest
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from crosstrade_panel.ui import captions
@@ -48,11 +47,6 @@ def journal_lines(rows: Sequence[JournalRow], earlier: Lines | None = None) -> L
 
     known = () if earlier is None else earlier.keys
     return Lines((*known, *(row.press_id for row in rows[len(known) :])), rows, make)
-
-
-@lru_cache(maxsize=512)
-def _broken(text: str, family: str, width: int) -> tuple[str, ...]:
-    return tuple(break_lines(text, sized(QFont(family), _SIZE), width))
 
 
 class PressDelegate(QStyledItemDelegate):
@@ -208,7 +202,7 @@ class JournalTable(LineTable):
 
     def press_lines(self, press: str) -> tuple[str, ...]:
         """A press on the lines that a row has for it; what goes beyond them is on the last one."""
-        lines = _broken(press, self.print_font.family(), self.room)
+        lines = break_lines(press, self.print_font, self.room)
         return (*lines[: self._lines - 1], " ".join(lines[self._lines - 1 :]))
 
     def weights_for(self, width: int) -> tuple[int, ...]:
@@ -230,8 +224,7 @@ class JournalTable(LineTable):
         widest = self._longest[0][0] + _ROOM if self._longest else 0
         lines = 0
         if width < _WIDE or time + widest + outcome > width:
-            family = self.print_font.family()
-            needed = [len(_broken(press, family, self.room)) for _, press in self._longest]
+            needed = [len(break_lines(press, self.print_font, self.room)) for _, press in self._longest]
             lines = min(max(needed, default=1), _MOST_LINES)
         if lines == self._lines:
             return

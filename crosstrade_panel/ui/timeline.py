@@ -1,10 +1,9 @@
 """The story of one press: every step with its times, and the chosen one in full."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -46,11 +45,6 @@ def timeline_lines(rows: Sequence[TimelineRow]) -> Lines:
         return Line(number, (Cell(row.after), Cell(row.time), Cell(what, tone=tone, tip=tip)))
 
     return Lines(range(len(rows)), tuple(rows), make)
-
-
-@lru_cache(maxsize=512)
-def _broken(text: str, family: str, width: int) -> tuple[str, ...]:
-    return tuple(break_lines(text, sized(QFont(family), _SIZE), width))
 
 
 class StepDelegate(QStyledItemDelegate):
@@ -120,7 +114,7 @@ class StepTable(LineTable):
         most = _MOST_LINES if len(self.line_model.lines) <= _MOST_MEASURED else 1
         if most == 1 or self.print_metrics.horizontalAdvance(what) <= self.room:
             return (what,)
-        lines = _broken(what, self.print_font.family(), self.room)
+        lines = break_lines(what, self.print_font, self.room)
         return lines if len(lines) <= most else (*lines[: most - 1], " ".join(lines[most - 1 :]))
 
     def weights_for(self, width: int) -> tuple[int, ...]:

@@ -4,11 +4,15 @@ import asyncio
 import json
 from collections.abc import Callable, Generator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crosstrade_panel.crosstrade import wire
+from crosstrade_panel.crosstrade import untrusted, wire
 from crosstrade_panel.crosstrade.steps import at_once, in_turns
+from crosstrade_panel.crosstrade.untrusted import UnreadableError
 from crosstrade_panel.crosstrade.wire import Answer
 from crosstrade_panel.trading.ports import ReadFailedError
 
@@ -108,3 +112,85 @@ async def test_others_have_their_turn_between_the_steps() -> None:
 async def test_an_error_in_a_step_is_the_errors_own() -> None:
     with pytest.raises(ReadFailedError):
         await in_turns(wire.positions_in_steps(answer({"success": False})))
+
+
+# -- decoding ---
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats()
+    | st.text('a\\"é[]{},:1', max_size=6),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.sampled_from(["data", "a", "é"]), inner),
+    max_leaves=30,
+)
+EDITS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(b' "\\[]{},:-.019eaNn')), max_size=2)
+
+
+def decoded(body: bytes, piece: int | None = None) -> str:
+    """What is read, types and all; of an error only that it is one: which comes first may differ."""
+    with patch.object(untrusted, "_PIECE", len(body) if piece is None else piece):
+        try:
+            return repr(at_once(untrusted.decode_in_steps(body)))
+        except UnreadableError:
+            return "unreadable"
+
+
+@given(VALUES, EDITS, st.integers(1, 40))
+def test_a_body_in_pieces_says_what_it_says_in_one(
+    value: Any, edits: list[tuple[int, int]], piece: int
+) -> None:
+    body = bytearray(json.dumps(value, ensure_ascii=False).encode())
+    for place, byte in edits:
+        body[place % len(body)] = byte
+    made = bytes(body)
+    try:
+        whole = repr(untrusted.decode(made))
+    except UnreadableError:
+        whole = "unreadable"
+    assert decoded(made, piece) == decoded(made) == whole
+
+
+@pytest.mark.parametrize(
+    "wrap", ["%s", '{"positions": %s}', '{"a": 1, "data": {"positions": %s, "b": null}}']
+)
+def test_a_long_list_is_decoded_in_pieces_wherever_the_api_has_it(wrap: str) -> None:
+    body = (wrap % json.dumps([position(number) for number in range(4_000)])).encode()
+    pieces = len(body) // untrusted._PIECE
+    assert turns_of(untrusted.decode_in_steps(body)) >= pieces + 1
+    assert at_once(untrusted.decode_in_steps(body)) == untrusted.decode(body)
+
+
+def test_after_what_is_long_and_no_list_others_have_a_turn_too() -> None:
+    body = json.dumps({"a": {"b": {"c": ["x" * untrusted._PIECE]}}, "d": "x"}).encode()
+    assert turns_of(untrusted.decode_in_steps(body)) == 1
+    assert turns_of(untrusted.decode_in_steps(b" " + body)) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (b'"\xff"', "UnicodeDecodeError"),
+        (b"1e9999999999", None),
+        (b"01", "DecodeError"),
+        (b"[" * 100_000, "RecursionError"),
+        (b"9" * 5_000, "ValidationError"),
+    ],
+)
+def test_a_row_that_cannot_be_read_spoils_a_long_list_as_a_short_one(broken: bytes, why: str | None) -> None:
+    for rows in (1, 10_000):
+        body = b"[%b]" % b",".join([b'"0123456789"'] * rows + [broken])
+        if why is None:
+            assert str(at_once(untrusted.decode_in_steps(body))[-1]) == "NaN"  # type: ignore[index]
+        else:
+            with pytest.raises(UnreadableError, match=rf"\A{why}\Z"):
+                at_once(untrusted.decode_in_steps(body))
+
+
+def test_of_a_long_body_too_the_values_are_counted_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(untrusted, "_MOST_VALUES", 6_000)
+    body = b"[%b]" % b",".join([b'"' + b"x" * 20 + b'"'] * 6_000)
+    assert len(at_once(untrusted.decode_in_steps(body))) == 6_000  # type: ignore[arg-type]
+    with pytest.raises(UnreadableError, match=r"\Atoo many values\Z"):
+        at_once(untrusted.decode_in_steps(body[:-1] + b",1]"))
