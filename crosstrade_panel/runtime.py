@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAINT_MS = 250
 _SWEEP_MS = 1_130
-"""Out of step with what comes each second."""
+"""Where little is to be swept, which is nearly always: out of step with what comes each second."""
 _SOONEST_MS = 97
 _LONG_S = 0.001
 """A sweep that takes longer is followed by one so much sooner: what lies in between is as much less."""
@@ -296,8 +296,8 @@ class Garbage:
         pauses = 2 if self._has_survivors else 1
         gc.collect(pauses - 1)
         self._has_survivors = not self._has_survivors
-        long_s = max(self._clock() - began, 1e-9) / (pauses * _LONG_S)
-        self._pause_ms = max(_SOONEST_MS, min(round(self._pause_ms / max(long_s, 0.5)), _SWEEP_MS))
+        times_as_long = max(0.5, (self._clock() - began) / (pauses * _LONG_S))
+        self._pause_ms = max(_SOONEST_MS, min(round(self._pause_ms / times_as_long), _SWEEP_MS))
         return self._pause_ms
 
 

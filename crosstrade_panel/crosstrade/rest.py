@@ -308,6 +308,7 @@ class RestGateway:
         round_trip_s = answer.answered_at - answer.sent_at
         self._read_times.append(round_trip_s)
         self.give_ups_in_a_row = 0
+        self._url(wire.FLATTEN_PATH)  # among the latest that are kept: a press parses none
         try:
             read = await in_turns(parse(answer))
         except ReadFailedError as error:

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QLineEdit
 from crosstrade_panel.app import Program
 from crosstrade_panel.ui.tables import LineTable
 from tests.benchmarks.large_exchange import large_exchange
-from tests.benchmarks.lateness import Lateness
+from tests.benchmarks.lateness import BareLoop, Lateness
 from tests.benchmarks.long_journal import fill
 from tests.benchmarks.table import Figure, Goal, Row
 from tests.benchmarks.whole import Numbers, in_a_process, run_program, until
@@ -30,21 +30,25 @@ _WORDS = ("apex-07", "unknown", "reversed", "mes 12-25", "apex-33", "nothing to 
 
 def run(quick: bool) -> list[Figure]:
     """From the click on the tab, and from the last letter typed, to the list that shows it."""
-    with large_exchange(1, 2) as address:
+    with large_exchange(1, 2) as address, BareLoop().running() as bare:
         found = in_a_process(__spec__.name, address, _PRESSES, _QUICK_TIMES if quick else _TIMES)
     opening, filtering = (
         Row("opening the view", tuple(found["open"])),
         Row("filtering", tuple(found["filter"])),
     )
     late, own = Row("late meanwhile", tuple(found["late"])), Row("of that, own work", tuple(found["own"]))
+    still = Row("a bare loop in a process beside it", bare.late_ms(*found["span"]))
     goals = (
         Goal("opening, p95", opening.quantile(0.95), 100.0, unit="ms", is_ratio=False),
         Goal("filtering, p95", filtering.quantile(0.95), 200.0, unit="ms", is_ratio=False),
         Goal("stall, the longest", max(late.samples), _FRAME_MS, unit="ms", is_ratio=False),
         Goal("stall by own work, the longest", max(own.samples), _FRAME_MS, unit="ms", is_ratio=False),
     )
-    notes = (f"{_PRESSES:,} presses; filters: {', '.join(_WORDS)}",)
-    return [Figure("P10", "the journal's page", (opening, filtering, late, own), goals, notes=notes)]
+    notes = (
+        f"{_PRESSES:,} presses; filters: {', '.join(_WORDS)}",
+        f"longest stall of a bare loop in a process beside it: {max(still.samples):.1f} ms",
+    )
+    return [Figure("P10", "the journal's page", (opening, filtering, still, late, own), goals, notes=notes)]
 
 
 async def _measure(program: Program, times: int) -> Numbers:

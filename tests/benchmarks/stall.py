@@ -6,7 +6,6 @@ many rows of the journal load.
 """
 
 import asyncio
-import subprocess
 import sys
 import threading
 import time
@@ -24,10 +23,10 @@ from crosstrade_panel.ui.press_button import PressButton
 from crosstrade_panel.ui.tables import LineTable
 from crosstrade_panel.ui.view import Look
 from tests.benchmarks.large_exchange import large_exchange
-from tests.benchmarks.lateness import Lateness
+from tests.benchmarks.lateness import BareLoop, Lateness
 from tests.benchmarks.long_journal import fill
 from tests.benchmarks.table import Figure, Goal, Row
-from tests.benchmarks.whole import ROOT, Numbers, in_a_process, run_program, until
+from tests.benchmarks.whole import Numbers, in_a_process, run_program, until
 
 _LEFT = Qt.MouseButton.LeftButton
 _SETTLE_S = 12.0
@@ -44,13 +43,11 @@ _FRAME_MS = 16.0
 def run(quick: bool) -> list[Figure]:
     """The lateness of the loop, quiet, with presses unresolved, while the journal loads; and of the paint."""
     seconds, rows = (_QUICK_SECONDS, _QUICK_ROWS) if quick else (_SECONDS, _ROWS)
-    command = [sys.executable, "-m", "tests.benchmarks.stall", "bare", str(seconds)]
     with large_exchange() as address:
-        bare = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        found = in_a_process(__spec__.name, address, seconds, 0, rows)
-        said, _ = bare.communicate(timeout=seconds + 60)
+        with BareLoop().running() as bare:
+            found = in_a_process(__spec__.name, address, seconds, 0, rows)
         unresolved = in_a_process(__spec__.name, address, seconds / 4, _UNRESOLVED, 0)
-    still = Row("a bare loop in a process beside it", tuple(map(float, said.split())))
+    still = Row("a bare loop in a process beside it", bare.late_ms(*found["usual"]["span"]))
     paint = Row("press → its paint", tuple(found["paint"]))
     busy_paint = Row("press → its paint, so many unresolved", tuple(unresolved["paint"]))
     measured = {
@@ -186,20 +183,7 @@ async def _load_the_journal(program: Program, rows: int) -> Numbers:
     return {"loading": lateness.end(), "rows": len(model.lines)}
 
 
-async def _bare(seconds: float) -> list[float]:
-    beat_s, late, due = 0.005, list[float](), time.perf_counter()
-    end = due + seconds
-    while due < end:
-        due += beat_s
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        late.append(max(0.0, time.perf_counter() - due) * 1000)
-    return late
-
-
 def main() -> None:
-    if sys.argv[1] == "bare":
-        print(*(f"{each:.3f}" for each in asyncio.run(_bare(float(sys.argv[2])))))
-        return
     address, seconds, unresolved, rows = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 
     def prepare(journal: Path) -> None:

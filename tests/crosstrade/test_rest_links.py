@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
-from crosstrade_panel.crosstrade import rest
+from crosstrade_panel.crosstrade import rest, wire
 from crosstrade_panel.crosstrade.pipe import Dial, Pipe
 from crosstrade_panel.crosstrade.rest import LinkReport, RestGateway
 from crosstrade_panel.domain.outcome import Cause
@@ -64,6 +65,29 @@ async def test_a_press_pays_no_handshake_and_takes_the_link_proven_last(*, tls: 
         *_, last_read, press = server.log
         assert press.connection == last_read.connection
         assert server.connections == 2
+
+
+async def test_a_flatten_parses_no_url_however_many_accounts_were_asked_for_their_orders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed: list[str] = []
+
+    class Counted(httpx.URL):
+        def __init__(self, url: str) -> None:
+            parsed.append(url)
+            super().__init__(url)
+
+    with ContractServer() as server:
+        async with gateway_to(server) as gateway:
+            for number in range(2 * rest._KEPT_URLS):
+                gateway._url(wire.orders_path(f"Apex-{number}"))
+            await gateway.positions()
+            monkeypatch.setattr("httpx.URL", Counted)
+            await gateway.flatten(SCOPE)
+            assert parsed == []
+            await gateway.orders("Sim101")
+            assert parsed == [gateway.origin + wire.orders_path("Sim101")]
+            assert server.log[1].path == wire.FLATTEN_PATH
 
 
 async def test_warming_sends_nothing_and_a_failure_of_it_is_silent() -> None:

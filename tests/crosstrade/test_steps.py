@@ -128,9 +128,16 @@ VALUES = st.recursive(
 EDITS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(b' "\\[]{},:-.019eaNn')), max_size=2)
 
 
-def decoded(body: bytes, piece: int | None = None) -> str:
+def whole(body: bytes) -> str:
     """What is read, types and all; of an error only that it is one: which comes first may differ."""
-    with patch.object(untrusted, "_PIECE", len(body) if piece is None else piece):
+    try:
+        return repr(untrusted.decode(body))
+    except UnreadableError:
+        return "unreadable"
+
+
+def in_pieces(body: bytes, piece: int) -> str:
+    with patch.multiple(untrusted, _PIECE=piece, _A_ROW=1):
         try:
             return repr(at_once(untrusted.decode_in_steps(body)))
         except UnreadableError:
@@ -144,26 +151,65 @@ def test_a_body_in_pieces_says_what_it_says_in_one(
     body = bytearray(json.dumps(value, ensure_ascii=False).encode())
     for place, byte in edits:
         body[place % len(body)] = byte
-    made = bytes(body)
-    try:
-        whole = repr(untrusted.decode(made))
-    except UnreadableError:
-        whole = "unreadable"
-    assert decoded(made, piece) == decoded(made) == whole
+    assert in_pieces(bytes(body), piece) == whole(bytes(body))
+
+
+@pytest.mark.parametrize("skipped", ["1", '"1"', "[1, 2]", '[{"a": "b"}]', "01", '"\xff"', "[[1, 2], nul]"])
+@pytest.mark.parametrize("piece", [1, 9, 200])
+def test_of_two_fields_of_one_name_the_first_must_be_readable_too(skipped: str, piece: int) -> None:
+    body = f'{{"positions": {skipped}, "positions": [1, 2, 3], "count": 3}}'.encode("latin-1")
+    assert in_pieces(body, piece) == whole(body)
+
+
+def longest_step_bytes(body: bytes) -> int:
+    """The most that is decoded between two turns."""
+    seen: list[int] = [0]
+    rows, one = untrusted._decode_rows, untrusted._decode
+
+    def of_rows(values: list[Any]) -> Any:
+        seen.append(sum(map(len, values)))
+        return rows(values)
+
+    def of_one(text: Any) -> Any:
+        seen.append(len(text))
+        return one(text)
+
+    with patch.multiple(untrusted, _decode_rows=of_rows, _decode=of_one):
+        value = at_once(untrusted.decode_in_steps(body))
+    assert value == untrusted.decode(body)
+    return max(seen)
+
+
+MANY = [position(number) for number in range(4_000)]
 
 
 @pytest.mark.parametrize(
-    "wrap", ["%s", '{"positions": %s}', '{"a": 1, "data": {"positions": %s, "b": null}}']
+    "body",
+    [
+        MANY,
+        {"positions": MANY},
+        {"a": 1, "data": {"positions": MANY, "b": None}},
+        {"accounts": [{"name": "Sim101", "positions": MANY}]},
+        {"data": {"accounts": [{"name": "A", "positions": MANY}, *({"name": "B"} for _ in range(999))]}},
+        {"accounts": [*({"name": "B"} for _ in range(999)), {"name": "A", "positions": MANY}]},
+        [0] * 120_000,
+    ],
 )
-def test_a_long_list_is_decoded_in_pieces_wherever_the_api_has_it(wrap: str) -> None:
-    body = (wrap % json.dumps([position(number) for number in range(4_000)])).encode()
-    pieces = len(body) // untrusted._PIECE
-    assert turns_of(untrusted.decode_in_steps(body)) >= pieces + 1
-    assert at_once(untrusted.decode_in_steps(body)) == untrusted.decode(body)
+def test_a_long_list_is_decoded_in_pieces_wherever_the_api_has_it(body: Any) -> None:
+    made = json.dumps(body).encode()
+    assert len(made) > 4 * untrusted._PIECE
+    assert longest_step_bytes(made) <= untrusted._PIECE
+    assert turns_of(untrusted.decode_in_steps(made)) >= len(made) // untrusted._PIECE
+
+
+def test_an_object_of_more_fields_than_the_api_has_is_decoded_at_once() -> None:
+    body = json.dumps({str(number): 0 for number in range(20_000)}).encode()
+    assert longest_step_bytes(body) == len(body)
+    assert turns_of(untrusted.decode_in_steps(body)) == 1
 
 
 def test_after_what_is_long_and_no_list_others_have_a_turn_too() -> None:
-    body = json.dumps({"a": {"b": {"c": ["x" * untrusted._PIECE]}}, "d": "x"}).encode()
+    body = json.dumps({"a": "x" * 2 * untrusted._PIECE}).encode()
     assert turns_of(untrusted.decode_in_steps(body)) == 1
     assert turns_of(untrusted.decode_in_steps(b" " + body)) == 1
 

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFontMetrics, QImage
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -21,7 +21,7 @@ from crosstrade_panel.domain.snapshot import Mode
 from crosstrade_panel.simulator.drill import GROUPS
 from crosstrade_panel.simulator.drills import DRILLS
 from crosstrade_panel.ui import theme
-from crosstrade_panel.ui.fit import FitLabel, break_lines, sized
+from crosstrade_panel.ui.fit import FitLabel, WrapLabel, break_lines, sized
 from crosstrade_panel.ui.preview_table import PreviewTable
 from crosstrade_panel.ui.timeline import StepTable
 from crosstrade_panel.ui.view import Look, OrderRow, PracticeView, StreamView, TimelineRow, Tone
@@ -46,6 +46,35 @@ def test_what_belongs_together_stays_on_one_line(qapp: QApplication, text: str, 
         lines = break_lines(text, font, width)
         assert sum(whole in line for line in lines) == 1, (width, lines)
         assert not any(line.startswith(("·", "›")) for line in lines), (width, lines)
+
+
+def test_lines_are_remembered_for_just_that_font_and_width(qapp: QApplication) -> None:
+    text = texts.FALLBACK
+    found = set()
+    for size in (9, 11, 16, 24):
+        for is_bold in (False, True):
+            for width in range(60, 600, 60):
+                font = sized(qapp.font(), size)
+                font.setBold(is_bold)
+                lines = break_lines(text, font, width)
+                assert (
+                    lines
+                    == break_lines(text, QFont(font), float(width))
+                    == break_lines.__wrapped__(text, font, width)
+                )
+                found.add(lines)
+    assert len(found) > 10
+
+
+def test_a_label_takes_as_much_room_as_its_font_and_text_of_now_need(qapp: QApplication) -> None:
+    label = WrapLabel(texts.FALLBACK)
+    heights = [label.heightForWidth(200)]
+    label.setStyleSheet("font-size: 24px; font-weight: bold")
+    label.ensurePolished()
+    heights.append(label.heightForWidth(200))
+    label.setText(texts.FALLBACK * 2)
+    heights.append(label.heightForWidth(200))
+    assert heights[0] * 2 < heights[1] < heights[2]
 
 
 def part(desk: Desk, name: str) -> QWidget:
