@@ -1,7 +1,8 @@
 """How late the event loop comes to what is due.
 
 `python -m tests.benchmarks.lateness` is a loop with nothing else to do, until its standard input ends: what
-the machine alone makes late.
+the machine alone makes late. With a number of seconds it ends once that loop was in time for a while, or
+after so long.
 """
 
 import asyncio
@@ -9,15 +10,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
+from crosstrade_panel.runtime import in_thread
 from tests.benchmarks.whole import ROOT
 
 BEAT_MS = 5
+_CALM_S, _CALM_MS = 5.0, 8.0
+"""For so long no beat was later than that: half a frame."""
 
 
 class Lateness:
@@ -31,6 +35,7 @@ class Lateness:
     def __init__(self, parent: QObject) -> None:
         self.late_ms: list[float] = []
         self.own_ms: list[float] = []
+        self._spans: list[tuple[float, float]] = []
         self._began = self._due = 0.0
         self._worked = 0.0
         self._timer = QTimer(parent)
@@ -39,16 +44,17 @@ class Lateness:
         self._timer.timeout.connect(self._look)
 
     def begin(self) -> None:
-        self.late_ms, self.own_ms = [], []
+        """Go on, from now."""
         self._began = time.perf_counter()
         self._due = self._began + BEAT_MS / 1000
         self._worked = time.thread_time()
         self._timer.start()
 
     def end(self) -> dict[str, Any]:
-        """Milliseconds, one for each beat; and the time that it was, in seconds."""
+        """Milliseconds, one for each beat so far; and the times that were looked at, in seconds."""
         self._timer.stop()
-        return {"late": self.late_ms, "own": self.own_ms, "span": (self._began, time.perf_counter())}
+        self._spans.append((self._began, time.perf_counter()))
+        return {"late": self.late_ms, "own": self.own_ms, "spans": self._spans}
 
     def _look(self) -> None:
         now, worked = time.perf_counter(), time.thread_time()
@@ -82,21 +88,57 @@ class BareLoop:
         told = iter(map(float, said.split()))
         self._beats = list(zip(told, told, strict=True))
 
-    def late_ms(self, began: float, ended: float) -> tuple[float, ...]:
-        """By how much each beat of that time was late. Seconds of the clock that all processes share."""
-        return tuple(late_ms for due, late_ms in self._beats if began <= due < ended)
+    def late_ms(self, spans: Iterable[tuple[float, float]]) -> tuple[float, ...]:
+        """By how much each beat of those times was late. Seconds of the clock that all processes share."""
+        return tuple(
+            late_ms for began, ended in spans for due, late_ms in self._beats if began <= due < ended
+        )
 
 
-async def _beat(is_over: threading.Event) -> list[tuple[float, float]]:
-    beats, due = list[tuple[float, float]](), time.perf_counter()
-    while not is_over.is_set():
+async def calm(limit_s: float) -> float:
+    """Wait until the machine is calm, so many seconds at most; how many it took.
+
+    On a machine that others use too, what they take would else be measured. What is measured next counts
+    whatever comes: nothing is left out afterwards.
+    """
+    if not limit_s:
+        return 0.0
+    command = [sys.executable, "-m", __name__, str(limit_s)]
+    began = time.perf_counter()
+    await in_thread("calm", lambda: subprocess.run(command, cwd=ROOT, check=True))
+    return time.perf_counter() - began
+
+
+async def _beats() -> AsyncIterator[tuple[float, float]]:
+    due = time.perf_counter()
+    while True:
         due += BEAT_MS / 1000
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        beats.append((due, max(0.0, time.perf_counter() - due) * 1000))
-    return beats
+        yield due, max(0.0, time.perf_counter() - due) * 1000
+
+
+async def _beat(is_over: threading.Event) -> None:
+    beats = []
+    async for beat in _beats():
+        beats.append(beat)
+        if is_over.is_set():
+            break
+    for due, late_ms in beats:
+        print(f"{due:.6f} {late_ms:.3f}")
+
+
+async def _become_calm(limit_s: float) -> None:
+    began = late_at = time.perf_counter()
+    async for due, late_ms in _beats():
+        late_at = due if late_ms > _CALM_MS else late_at
+        if due - late_at > _CALM_S or due - began > limit_s:
+            return
 
 
 def main() -> None:
+    if sys.argv[1:]:
+        asyncio.run(_become_calm(float(sys.argv[1])))
+        return
     is_over = threading.Event()
 
     def wait() -> None:
@@ -104,8 +146,7 @@ def main() -> None:
         is_over.set()
 
     threading.Thread(target=wait, daemon=True).start()
-    for due, late_ms in asyncio.run(_beat(is_over)):
-        print(f"{due:.6f} {late_ms:.3f}")
+    asyncio.run(_beat(is_over))
 
 
 if __name__ == "__main__":

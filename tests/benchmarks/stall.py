@@ -1,11 +1,12 @@
 """P7: how long the event loop stands still with 100 accounts × 20 positions, and how soon a press is seen.
 
-`python -m tests.benchmarks.stall ADDRESS SECONDS UNRESOLVED ROWS` is one run of the program in a process of
-its own: for so long, with so many flattens of everything that got no answer to speak of, and then while so
-many rows of the journal load.
+`python -m tests.benchmarks.stall ADDRESS SECONDS UNRESOLVED ROWS CALM` is one run of the program in a process
+of its own: for so long, with so many flattens of everything that got no answer to speak of, and then while so
+many rows of the journal load. Each minute of it begins once the machine is calm, or after `CALM` seconds.
 """
 
 import asyncio
+import math
 import sys
 import threading
 import time
@@ -23,7 +24,7 @@ from crosstrade_panel.ui.press_button import PressButton
 from crosstrade_panel.ui.tables import LineTable
 from crosstrade_panel.ui.view import Look
 from tests.benchmarks.large_exchange import large_exchange
-from tests.benchmarks.lateness import BareLoop, Lateness
+from tests.benchmarks.lateness import BareLoop, Lateness, calm
 from tests.benchmarks.long_journal import fill
 from tests.benchmarks.table import Figure, Goal, Row
 from tests.benchmarks.whole import Numbers, in_a_process, run_program, until
@@ -31,6 +32,9 @@ from tests.benchmarks.whole import Numbers, in_a_process, run_program, until
 _LEFT = Qt.MouseButton.LeftButton
 _SETTLE_S = 12.0
 _SECONDS, _QUICK_SECONDS = 600.0, 20.0
+_PIECE_S = 60.0
+_CALM_S = 300.0
+"""For so long each piece of it waits for a machine that is calm."""
 _ROWS, _QUICK_ROWS = 10_000, 1_000
 _UNRESOLVED = 3
 _CADENCE_S = 2 / 3
@@ -42,12 +46,12 @@ _FRAME_MS = 16.0
 
 def run(quick: bool) -> list[Figure]:
     """The lateness of the loop, quiet, with presses unresolved, while the journal loads; and of the paint."""
-    seconds, rows = (_QUICK_SECONDS, _QUICK_ROWS) if quick else (_SECONDS, _ROWS)
+    seconds, rows, calm_s = (_QUICK_SECONDS, _QUICK_ROWS, 0.0) if quick else (_SECONDS, _ROWS, _CALM_S)
     with large_exchange() as address:
         with BareLoop().running() as bare:
-            found = in_a_process(__spec__.name, address, seconds, 0, rows)
-        unresolved = in_a_process(__spec__.name, address, seconds / 4, _UNRESOLVED, 0)
-    still = Row("a bare loop in a process beside it", bare.late_ms(*found["usual"]["span"]))
+            found = in_a_process(__spec__.name, address, seconds, 0, rows, calm_s)
+        unresolved = in_a_process(__spec__.name, address, seconds / 4, _UNRESOLVED, 0, calm_s)
+    still = Row("a bare loop in a process beside it", bare.late_ms(found["usual"]["spans"]))
     paint = Row("press → its paint", tuple(found["paint"]))
     busy_paint = Row("press → its paint, so many unresolved", tuple(unresolved["paint"]))
     measured = {
@@ -69,6 +73,7 @@ def run(quick: bool) -> list[Figure]:
     notes = (
         f"100 accounts × 20 positions, every price another one each time; {seconds:.0f} s",
         f"with presses unresolved {seconds / 4:.0f} s; {found['reads']} and {unresolved['reads']} reads",
+        f"each minute began once a bare loop had been in time for a while; waited: {found['waited_s']:.0f} s",
         "sampled every 5 ms: a stall counts for as long as it is",
         "own work: what of each wait the loop's thread was at work itself; the rest is of the machine",
         f"p99.9 of a bare loop in a process beside it: {still.quantile(0.999):.1f} ms; longest: {longest}",
@@ -86,8 +91,9 @@ class Finger:
         self.painted_ms: list[float] = []
         self._button = button
         self._fell_at: float | None = None
+        self._random = Random(1)
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread: threading.Thread
         self._loop = asyncio.get_running_loop()
         paint = getattr(press_button, "paint_button")  # noqa: B009 - the type checker wants it exported
 
@@ -101,17 +107,19 @@ class Finger:
         setattr(press_button, "paint_button", painted)  # noqa: B010 - its names are the type checker's, too
 
     def begin(self) -> None:
+        """Go on pressing."""
+        self._is_over.clear()
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def end(self) -> list[float]:
-        """Milliseconds from the press to the end of the paint that shows it."""
+        """Milliseconds from each press so far to the end of the paint that shows it."""
         self._is_over.set()
         self._thread.join()
         return self.painted_ms
 
     def _run(self) -> None:
-        random = Random(1)
-        while not self._is_over.wait(random.uniform(0.3, 0.7)):
+        while not self._is_over.wait(self._random.uniform(0.3, 0.7)):
             self._loop.call_soon_threadsafe(self._press, time.perf_counter())
 
     def _press(self, fell_at: float) -> None:
@@ -125,7 +133,7 @@ class Finger:
         self._fell_at = None
 
 
-async def _measure(program: Program, seconds: float, unresolved: int, rows: int) -> Numbers:
+async def _measure(program: Program, seconds: float, unresolved: int, rows: int, calm_s: float) -> Numbers:
     desk = program._presenter._desk
     button = program._window.findChild(PressButton, "flattenButton")
     assert desk is not None
@@ -136,14 +144,19 @@ async def _measure(program: Program, seconds: float, unresolved: int, rows: int)
         await _flatten_everything(program, button)
     await asyncio.sleep(_SETTLE_S)
     lateness, finger = Lateness(program._window), Finger(button)
-    lateness.begin()
-    finger.begin()
-    before = reads[0]
-    await asyncio.sleep(seconds)
-    found: Numbers = {"usual": lateness.end(), "paint": finger.end(), "reads": reads[0] - before}
+    found: Numbers = {"waited_s": 0.0, "reads": 0}
+    pieces = math.ceil(seconds / _PIECE_S)
+    for _ in range(pieces):
+        found["waited_s"] += await calm(calm_s)
+        before = reads[0]
+        lateness.begin()
+        finger.begin()
+        await asyncio.sleep(seconds / pieces)
+        found |= {"usual": lateness.end(), "paint": finger.end(), "reads": found["reads"] + reads[0] - before}
     open_now = sum(press.is_unresolved for press in program._presenter.book.presses)
     assert open_now == unresolved, f"{open_now} presses are unresolved"
     if rows:
+        await calm(calm_s)
         found |= await _load_the_journal(program, rows)
     return found
 
@@ -184,14 +197,14 @@ async def _load_the_journal(program: Program, rows: int) -> Numbers:
 
 
 def main() -> None:
-    address, seconds, unresolved, rows = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    address, seconds, unresolved, rows, calm_s = sys.argv[1:]
 
     def prepare(journal: Path) -> None:
-        if rows:
-            fill(journal, rows + 200)
+        if int(rows):
+            fill(journal, int(rows) + 200)
 
     run_program(
-        lambda program: _measure(program, seconds, unresolved, rows),
+        lambda program: _measure(program, float(seconds), int(unresolved), int(rows), float(calm_s)),
         base_url=address,
         cadence_s=_CADENCE_S,
         prepare=prepare,
