@@ -48,6 +48,11 @@ PRAGMA application_id = {application_id};
 PRAGMA user_version = {version};
 """
 
+_NEW_PRESS = (
+    "INSERT OR IGNORE INTO presses (press_id, at, after_s, facts, pid, started, boot, system_s)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 Connect: TypeAlias = Callable[[str], sqlite3.Connection]
 
 
@@ -198,11 +203,7 @@ class JournalFile:
         common = (row.press_id, row.at, row.after_s, row.facts)
         if row.kind is EntryKind.INTENT:
             owner = self._owner
-            done = execute(
-                "INSERT OR IGNORE INTO presses (press_id, at, after_s, facts, pid, started, boot, system_s)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*common, owner.pid, owner.started, owner.boot, row.system_s),
-            )
+            done = execute(_NEW_PRESS, (*common, owner.pid, owner.started, owner.boot, row.system_s))
             if done.rowcount == 1:
                 return
             # a second intent of one press is wrong, but is kept: nothing is lost, nothing updated away
@@ -296,6 +297,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
         execute("COMMIT")
     # a first commit syncs the log's header, as after a checkpoint: now, and not in a press
     execute("UPDATE upkeep SET opened = opened + 1")
+    # ignored, for a press has no column without a value; but prepared: a third of what the first intent takes
+    execute(_NEW_PRESS, (None,) * 8)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -16,6 +16,7 @@ import pytest
 
 from crosstrade_panel.domain.secret import Secret
 from crosstrade_panel.storage.journal import SqliteJournal
+from crosstrade_panel.storage.journal_file import JournalFile, Row, connect
 from crosstrade_panel.storage.journal_writer import Pace
 from crosstrade_panel.storage.log import Redactor
 from crosstrade_panel.storage.owner import this_process
@@ -249,6 +250,28 @@ def test_an_attempt_whose_loop_is_over_is_written_at_the_end(path: Path) -> None
     attempt = asyncio.run(press())
     assert journal.close(SOON_S)
     assert attempt.result(0)
+
+
+def test_what_a_first_press_writes_is_prepared_when_the_journal_opens_and_is_no_press(path: Path) -> None:
+    said: list[str] = []
+
+    def traced(path: str) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    opened = JournalFile.open(path, this_process(), traced)
+    prepared = [each for each in said if " INTO presses " in each]
+    opened.append([Row.of(entry("p1", EntryKind.INTENT), str)])
+    written = [each for each in said if " INTO presses " in each][len(prepared) :]
+    opened.close()
+    assert len(prepared) == len(written) == 1
+    # SQLite's own text of them, with the values in their places.
+    assert prepared[0].partition("VALUES")[0] == written[0].partition("VALUES")[0]
+    assert set(prepared[0].partition("VALUES")[2].strip(" ()").split(", ")) == {"NULL"}
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT press_id FROM presses").fetchall() == [("p1",)]
+    connection.close()
 
 
 def test_it_checkpoints_when_idle_and_never_in_a_press(path: Path) -> None:
