@@ -124,13 +124,15 @@ async def test_a_disk_that_hangs_stops_neither_a_press_nor_the_end(
 ) -> None:
     announce_log("journal", must_come=False)
     release = threading.Event()
+    writers: list[JournalWriter] = []
 
     def hanging(path: Path, **options: Any) -> JournalWriter:
         def connect(_path: Path) -> sqlite3.Connection:
             release.wait(30)
             raise OSError("hung")
 
-        return JournalWriter(path, **{**options, "connect": connect})
+        writers.append(JournalWriter(path, **{**options, "connect": connect}))
+        return writers[-1]
 
     monkeypatch.setattr(journal, "JournalWriter", hanging)
     async with running(qapp, practice=True) as panel:
@@ -142,6 +144,9 @@ async def test_a_disk_that_hangs_stops_neither_a_press_nor_the_end(
         began = time.monotonic()
     assert time.monotonic() - began < 6
     release.set()
+    for writer in writers:  # what it has to say of the disk is said before the next test listens
+        await asyncio.to_thread(writer._thread.join, 10)
+        assert not writer._thread.is_alive()
 
 
 async def test_minimised_it_reads_rarely_and_at_once_when_somebody_looks_again(qapp: QApplication) -> None:
