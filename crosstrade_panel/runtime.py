@@ -293,10 +293,10 @@ class Garbage:
             self._has_survivors = False
             gc.collect()
             return self._pause_ms
-        pauses = 2 if self._has_survivors else 1
-        gc.collect(pauses - 1)
+        generation = 1 if self._has_survivors else 0
+        gc.collect(generation)
         self._has_survivors = not self._has_survivors
-        times_as_long = max(0.5, (self._clock() - began) / (pauses * _LONG_S))
+        times_as_long = max(0.5, (self._clock() - began) / (_LONG_S * (1 + generation)))
         self._pause_ms = max(_SOONEST_MS, min(round(self._pause_ms / times_as_long), _SWEEP_MS))
         return self._pause_ms
 

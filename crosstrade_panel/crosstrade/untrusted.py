@@ -138,7 +138,7 @@ def _decode_in_steps(text: bytes | msgspec.Raw, levels: int) -> Generator[None, 
             if len(piece) == 1:
                 rows.append((yield from _decode_in_steps(piece[0], levels - 1)))
             else:
-                rows += _decode_rows(piece)
+                rows.extend(map(_decode, piece))
         return rows
     return _decode(text)
 
@@ -153,13 +153,6 @@ def _pieces(rows: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
             start, size = number, 0
         size += weight
     yield rows[start:]
-
-
-def _decode_rows(rows: list[msgspec.Raw]) -> list[Json]:
-    try:
-        return list(map(_DECODER.decode, rows))
-    except DecimalException:
-        return list(map(_TOLERANT.decode, rows))
 
 
 def clean_text(text: str) -> str:

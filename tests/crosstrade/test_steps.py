@@ -163,21 +163,18 @@ def test_of_two_fields_of_one_name_the_first_must_be_readable_too(skipped: str, 
 
 def longest_step_bytes(body: bytes) -> int:
     """The most that is decoded between two turns."""
-    seen: list[int] = [0]
-    rows, one = untrusted._decode_rows, untrusted._decode
+    decode, steps = untrusted._decode, [0]
 
-    def of_rows(values: list[Any]) -> Any:
-        seen.append(sum(map(len, values)))
-        return rows(values)
+    def counted(text: Any) -> Any:
+        steps[-1] += len(text)
+        return decode(text)
 
-    def of_one(text: Any) -> Any:
-        seen.append(len(text))
-        return one(text)
-
-    with patch.multiple(untrusted, _decode_rows=of_rows, _decode=of_one):
-        value = at_once(untrusted.decode_in_steps(body))
-    assert value == untrusted.decode(body)
-    return max(seen)
+    with patch.object(untrusted, "_decode", counted):
+        reading = untrusted.decode_in_steps(body)
+        while next(reading, "over") is None:
+            steps.append(0)
+    assert at_once(untrusted.decode_in_steps(body)) == untrusted.decode(body)
+    return max(steps)
 
 
 MANY = [position(number) for number in range(4_000)]
