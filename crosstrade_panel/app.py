@@ -124,11 +124,16 @@ def run_window(
     is_second = claimed is Other.SILENT
     log = start_log(paths.log_of("panel-2" if is_second else "panel"), redact)
     install_crash_hooks()
+    made: list[Program] = []
 
     def make(instance: Instance | None) -> Program:
         program = Program(app, paths, redact, practice=practice, base_url=base_url, instance=instance)
+        made.append(program)
         program.show()
         return program
+
+    def is_busy() -> bool:
+        return any(program.is_unresolved for program in made)
 
     async def ask_first() -> int:
         instance = await _ask_for_another(paths)
@@ -136,9 +141,9 @@ def run_window(
 
     try:
         if is_second:
-            return run(app, ask_first)
+            return run(app, ask_first, is_busy)
         instance = claimed if isinstance(claimed, Instance) else None
-        return run(app, make(instance).main)
+        return run(app, make(instance).main, is_busy)
     finally:
         if isinstance(claimed, Instance):
             claimed.close()
@@ -507,7 +512,7 @@ class Program:
     def _look_around(self) -> None:
         """A few times a second: ages grow, and the stream's pings tell how it does."""
         self._looking.start(_CALM_LOOK_MS)  # whatever goes wrong below, the next look comes
-        is_unresolved = self._is_unresolved
+        is_unresolved = self.is_unresolved
         left_ms = _CALM_LOOK_MS - 1000 * (self._clock.monotonic() - self._painted_at)
         is_due = is_unresolved or not 0 < left_ms <= _CALM_LOOK_MS
         if is_unresolved:
@@ -526,12 +531,13 @@ class Program:
             self._preferences.know_accounts(self._presenter.account_choices)
 
     @property
-    def _is_unresolved(self) -> bool:
+    def is_unresolved(self) -> bool:
+        """Whether anything is on its way, or waits for the trader."""
         return any(press.is_unresolved for press in self._presenter.shown_presses)
 
     def _settle(self) -> None:
         """Look through what is loaded by now, once; a press on its way waits for nothing."""
-        if self._is_unresolved:
+        if self.is_unresolved:
             QTimer.singleShot(_SETTLED_MS, self._window, self._settle)
         else:
             keep_what_is_loaded()
@@ -563,14 +569,16 @@ class Program:
     def _show_panel(self, view: PanelView) -> None:
         if not self._is_leaving:
             self._painted_at = self._clock.monotonic()
-            self._window.show_panel(self._with_token(view))
+            self._window.show_panel(self._with_own_notes(view))
             self._manners.show_state(self._presenter.shown_presses, self._watch)
 
-    def _with_token(self, view: PanelView) -> PanelView:
-        """What the presenter does not know: whether a token can be kept, and whether this one was tested."""
+    def _with_own_notes(self, view: PanelView) -> PanelView:
+        """The view with what only this one knows: of the settings' file, and of the token."""
+        notes = [self._preferences.file_problem] if self._preferences.file_problem else []
         if self._untested is not None and self._untested[0] is self._gateway:
-            notes = (*view.status.notes, self._untested[1])
-            view = replace(view, status=replace(view.status, notes=notes))
+            notes.append(self._untested[1])
+        if notes:
+            view = replace(view, status=replace(view.status, notes=(*view.status.notes, *notes)))
         return view if self._keeps_token else replace(view, keeps_token=False)
 
     def _rest_while_hidden(self, *, is_unresolved: bool) -> None:

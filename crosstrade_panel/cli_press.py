@@ -120,7 +120,8 @@ class Attempt:
         self._read_from = desk.clock.monotonic()
         held = await reverse.look(wanted.account, wanted.instrument)
         if isinstance(held, Reason):
-            raise _NotSentError(held.cause, cli_texts.no_read(texts.reason_sentence(held)))
+            why = texts.reason_sentence(held, is_practice=command.where.practice)
+            raise _NotSentError(held.cause, cli_texts.no_read(why))
         if held.side is not wanted.leaving:
             words = cli_texts.other_side(held.side, held.quantity, held.instrument, wanted.leaving)
             raise _NotSentError(Cause.NOT_AS_READ, words)

@@ -58,6 +58,7 @@ def _find_status(command: StatusCommand, interruption: Interruption) -> _Status:
 
 async def _read_status(session: Session) -> _Status:
     """The snapshot, or where that is no clean read positions and accounts."""
+    practice = session.choice.is_practice
     async with session.desk(lambda _: None) as desk:
         began_at = desk.clock.monotonic()
         try:
@@ -71,11 +72,11 @@ async def _read_status(session: Session) -> _Status:
             read = await desk.watch.positions(Source.POSITIONS)
             listing = await desk.watch.list_accounts()
         except ReadFailedError as error:
-            return _Status(detail=texts.reason_sentence(error.reason))
+            return _Status(detail=texts.reason_sentence(error.reason, is_practice=practice))
         if read.flaws != Flaws() or listing.flaws != Flaws():
             return _Status(detail=cli_texts.READ_FLAWED)
         if not listing.accounts:  # an add-on that is offline lists none, and no positions either
-            return _Status(detail=texts.reason_sentence(Reason(Cause.NOTHING_LISTED)))
+            return _Status(detail=texts.reason_sentence(Reason(Cause.NOTHING_LISTED), is_practice=practice))
         return _Status(listing.accounts, read.positions, desk.clock.monotonic() - began_at)
 
 

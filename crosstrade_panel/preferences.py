@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from crosstrade_panel import texts
@@ -34,7 +35,8 @@ from crosstrade_panel.ui.view import Choice, SettingsView, SettingValue, TokenVi
 _log = logging.getLogger(__name__)
 
 _AT_RESTART = frozenset({"base_url", "use_system_proxy"})
-_SAVED_ALL_THE_SAME = frozenset({NoteKind.SET_ASIDE})
+_KEPT_UNASKED = frozenset({"last_account"})
+"""What is no reason to set a broken file aside: nobody is there to read that it was."""
 
 
 class Form(Protocol):
@@ -70,6 +72,7 @@ UseToken = Callable[[ServerChoice, BaseUrl, Secret], Awaitable[bool]]
 class Preferences:
     """The settings, in memory and in their file. A change holds at once, whatever becomes of the file.
 
+    `file_problem`: why none of the settings in the file holds, as a sentence; empty where they do.
     `on_change` is told the names that changed. `base_url`: what the command line names, if it does.
     """
 
@@ -99,7 +102,11 @@ class Preferences:
             _log.warning("settings: %s %s %s", note.kind.value, note.name, note.detail)
         self.settings: Settings = loaded.settings
         self._at_start = loaded.settings
-        self._notes: dict[str, str] = {note.name: texts.wrong_setting(note.detail) for note in loaded.notes}
+        self._notes = {note.name: texts.wrong_setting(note.detail) for note in loaded.notes if note.name}
+        self.file_problem = "".join(
+            texts.settings_lost(note.detail) for note in loaded.notes if not note.name
+        )
+        self._is_address_lost = loaded.is_address_lost
         self._token = TokenView()
         self._session_only: set[str] = set()
         self._unsaved: dict[str, Value] = {}
@@ -136,6 +143,8 @@ class Preferences:
         values = {name: cast("SettingValue", each) for name, each in every.items() if name not in left_out}
         notes = {name: texts.AFTER_RESTART for name in _AT_RESTART if self._differs(name)}
         choice = self._server()
+        if self._is_address_lost:
+            notes["base_url"] = texts.SERVER_LOST
         if choice.came_from in {"command", "environment"}:
             notes["base_url"] = texts.server_named_elsewhere(choice.came_from)
         return SettingsView(
@@ -205,7 +214,10 @@ class Preferences:
         self._on_change(frozenset(taken))
         self.show()
         if "base_url" in taken:
+            self._is_address_lost = False
             self.look()
+        if self.file_problem and taken.keys() <= _KEPT_UNASKED:
+            return
         self._unsaved |= taken
         if self._saved.is_set():
             self._saved.clear()
@@ -227,15 +239,18 @@ class Preferences:
     async def _save(self, changes: Mapping[str, Value]) -> None:
         for note in await in_thread("settings", lambda: self._file.save(changes)):
             _log.warning("settings: %s %s %s", note.kind.value, note.name, note.detail)
-            if note.kind not in _SAVED_ALL_THE_SAME:
+            if note.kind is NoteKind.SET_ASIDE:
+                self.file_problem = ""
+                said = texts.setting_saved_anew(Path(note.detail).name)
+            else:
                 said = texts.setting_not_saved(note.detail)
-                self._notes.update(dict.fromkeys(changes, said))
+            self._notes.update(dict.fromkeys(changes, said))
         self.show()
 
     # The token
 
     def _server(self, store: TokenStore | None = None) -> ServerChoice:
-        loaded = LoadedSettings(self.settings)
+        loaded = LoadedSettings(self.settings, is_address_lost=self._is_address_lost)
         return choose_server(
             base_url=self._base_url,
             environ=os.environ,

@@ -30,6 +30,7 @@ _SOONEST_MS = 97
 _LONG_S = 0.001
 """A sweep that takes longer is followed by one so much sooner: what lies in between is as much less."""
 _OLDEST_AFTER_S = 120.0
+_OLDEST_LATEST_S = 1_800.0
 
 _THREAD_TURN_S = 0.001
 """After so long a thread gives way to another. With Python's 5 ms the window came 20 ms late to what was due,
@@ -154,15 +155,19 @@ async def in_thread(name: str, call: Callable[[], _T]) -> _T:
     return await asyncio.wrap_future(in_background(name, call))
 
 
-def run(app: QApplication, main: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run `main` on Qt's loop; its result is the exit code.
+def run(
+    app: QApplication,
+    main: Callable[[], Coroutine[Any, Any, int]],
+    is_busy: Callable[[], bool] = lambda: False,
+) -> int:
+    """Run `main` on Qt's loop; its result is the exit code. `is_busy`: whether no long work is to begin now.
 
     Ctrl-C and SIGTERM cancel it, so that it can clean up: 130, 143. What then still does not end, a task that
     takes no cancellation, ends with the process, three seconds later.
     """
     app.setQuitOnLastWindowClosed(False)
     sweep = QTimer()  # Python sees a signal only when it runs: Qt alone would sleep through Ctrl-C
-    garbage = Garbage()
+    garbage = Garbage(is_busy=is_busy)
     sweep.timeout.connect(lambda: sweep.setInterval(garbage.collect()))
     usual_s = sys.getswitchinterval()
     sys.setswitchinterval(_THREAD_TURN_S)
@@ -273,9 +278,12 @@ class Garbage:
     a widget or timer in it is collected there; the next event for it ends the process (seen).
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.perf_counter, is_busy: Callable[[], bool] = lambda: False
+    ) -> None:
         """Nothing is old yet. `clock`: seconds, finer than a sweep takes."""
         self._clock = clock
+        self._is_busy = is_busy
         self._oldest_due = clock() + _OLDEST_AFTER_S
         self._pause_ms = _SWEEP_MS
         self._has_survivors = False
@@ -285,10 +293,12 @@ class Garbage:
 
         By how long it took, not by how many are counted: what was freed is taken off that, and all who live
         are looked through. What survived is looked at once more with the next ones; what survived that, too,
-        every two minutes. Python would look at ten times as much in between.
+        every two minutes, but for up to half an hour not while there is something to do: with three wide
+        presses unresolved it took 0.19 s, which breaks a hold. Python would look at ten times as much.
         """
         began = self._clock()
-        if began >= self._oldest_due:
+        late_s = began - self._oldest_due
+        if late_s >= _OLDEST_LATEST_S or (late_s >= 0 and not self._is_busy()):
             self._oldest_due = began + _OLDEST_AFTER_S
             self._has_survivors = False
             gc.collect()

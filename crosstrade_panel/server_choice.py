@@ -125,7 +125,9 @@ def choose_server(
     """
     text, came_from = _address(base_url, environ, settings)
     if text is None:
-        return ServerChoice(None, came_from, problem=AddressProblem("the one in the settings is not usable"))
+        return ServerChoice(
+            None, came_from, problem=AddressProblem("the one in the settings file cannot be read")
+        )
     try:
         parsed = parse_base_url(text)
     except AddressError as error:
@@ -169,15 +171,14 @@ def proxy_for(choice: ServerChoice, settings: "Callable[[], LoadedSettings]") ->
 def _address(
     base_url: str | None, environ: Mapping[str, str], settings: "Callable[[], LoadedSettings]"
 ) -> tuple[str | None, OriginFrom]:
-    """The base URL as given, and by whom; None where the settings hold one that had to be thrown away."""
+    """The base URL as given, and by whom; None where the settings name one that is lost."""
     if base_url is not None:
         return base_url, "command"
     from_environment = environ.get(BASE_URL_VARIABLE, "").strip()
     if from_environment:
         return from_environment, "environment"
     loaded = settings()
-    if any(note.name == "base_url" for note in loaded.notes):
-        # Its default is the vendor's own: a press that was meant for elsewhere must not go there.
+    if loaded.is_address_lost:
         return None, "settings"
     if loaded.settings.base_url:
         return loaded.settings.base_url, "settings"

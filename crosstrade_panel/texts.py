@@ -16,10 +16,10 @@ from crosstrade_panel.domain.snapshot import Order, Position
 from crosstrade_panel.domain.ticket import OrderType, ReverseTicket, TimeInForce
 from crosstrade_panel.trading.ports import EntryKind, Fact
 
-NOT_AFFILIATED = "Not affiliated with CrossTrade or NinjaTrader."
 FALLBACK = "NinjaTrader: Control Center › Positions › right-click › Flatten Everything"
 
 _MOST_NAMED = 3
+_MOST_ACCOUNTS = 8
 _A_SECOND_MS = 1000
 _TENTHS_BELOW_S = 10
 _MINUTES_FROM_S = 120
@@ -89,6 +89,7 @@ _CAUSES = {
     Cause.ALIAS: "the instrument's name may mean another month",
     Cause.READS_DISAGREE: "the reads do not agree",
     Cause.ORDERS_UNREAD: "the orders could not be read twice",
+    Cause.ENTRY_UNREAD: "the order that enters could not be looked for",
     Cause.ORDER_FILLED: "an order was filled before it could be cancelled",
 }
 
@@ -432,12 +433,12 @@ def was_read(outcome: Outcome) -> bool:
 
 
 def _refused_line(outcome: Outcome, *, is_practice: bool) -> str:
-    """What the read after a refusal showed, or that there was none."""
+    """What the read after a refusal showed, or that none says it."""
     if any(fate.still_open for fate in outcome.fates):
         return ""  # told row by row
     if was_read(outcome):
         return shows_text((), is_practice=is_practice)
-    return "The positions could not be read afterwards"
+    return "No read since says whether anything is open"
 
 
 def _reverse_line(outcome: Outcome, ticket: ReverseTicket) -> str:
@@ -455,36 +456,43 @@ def _fate_lines(outcome: Outcome, *, is_practice: bool, are_orders_named: bool =
     if outcome.ticket is not None and outcome.verdict in {Verdict.REVERSED, Verdict.REVERSE_MISMATCH}:
         return []
     if outcome.cancel is not None:
-        return _cancel_lines(outcome)
+        return _cancel_lines(outcome, is_practice=is_practice)
     if len(outcome.fates) == 1:
         fate = outcome.fates[0]
         return _facts_of(fate, is_practice=is_practice, are_orders_named=are_orders_named)
     well = [fate for fate in outcome.fates if fate.verdict in {Verdict.FLAT, Verdict.NOTHING_OPEN}]
-    quiet = [fate for fate in outcome.fates if not fate.takes_headline]
     away = [
         fate for fate in outcome.fates if fate.reason is not None and fate.reason.cause is Cause.NOT_CONNECTED
     ]
-    lines = []
-    if well and away:
-        told = len(outcome.fates) - len(away)
-        lines.append(f"{len(well)} flat of {told} connected · {len(away)} not connected, cannot tell")
-    elif well:
-        lines.append(f"{len(well)} flat")
+    parts = []
+    told = len(outcome.fates) - len(away)
+    if well:
+        parts.append(f"{len(well)} flat of {told} connected" if away else f"{len(well)} flat")
+    if away:
+        parts.append(f"{len(away)} not connected, cannot tell: {_accounts(fate.account for fate in away)}")
+    lines = [" · ".join(parts)] if parts else []
+    alike: dict[str, list[str]] = {}
     for fate in outcome.fates:
-        if fate in well or fate in quiet:
-            continue
         facts = _facts_of(fate, is_practice=is_practice)
+        if fate in well or (fate in away and not facts):
+            continue
         why = "" if fate.reason is None else cause_words(fate.reason.cause, is_practice=is_practice)
-        lines.append(f"{fate.account}: {'; '.join(facts) or why or verdict_word(fate.verdict)}")
-    return lines
+        alike.setdefault("; ".join(facts) or why or verdict_word(fate.verdict), []).append(fate.account)
+    return [*lines, *(f"{_accounts(names)}: {words}" for words, names in alike.items())]
 
 
-def _cancel_lines(outcome: Outcome) -> list[str]:
+def _accounts(names: Iterable[str]) -> str:
+    """More of them than of other things: which account it is decides what to do."""
+    every = list(names)
+    return _first_of(every[:_MOST_ACCOUNTS], len(every))
+
+
+def _cancel_lines(outcome: Outcome, *, is_practice: bool) -> list[str]:
     """Every order that was to be cancelled, with what became of it."""
     lines: list[str] = []
     for fate in outcome.fates:
         head = f"{fate.account}: " if len(outcome.fates) > 1 else ""
-        why = "" if fate.reason is None else f" — {cause_words(fate.reason.cause)}"
+        why = "" if fate.reason is None else f" — {cause_words(fate.reason.cause, is_practice=is_practice)}"
         lines.extend(f"{head}{order_text(order)}: still works" for order in fate.working_orders)
         # Without the state, which was read before.
         lines.extend(f"{head}{_order_itself(order)}: works no more" for order in fate.ended_orders)
@@ -599,7 +607,6 @@ BUTTON_CHANGED = "not sent — the button had changed: look, and press again"
 NOT_CONNECTED = "NOT CONNECTED — press to try anyway"
 STOP = "STOP"
 STOP_LINE = "stop trying again"
-CANCEL_CHANGED = "not sent — the orders had changed: look, and press again"
 
 
 def closes_text(
@@ -682,6 +689,11 @@ def positions_unknown(age_s: float | None) -> str:
     return "POSITIONS UNKNOWN" if age_s is None else f"POSITIONS UNKNOWN (read {age(age_s)} ago)"
 
 
+def reverse_one_of(positions: int) -> str:
+    """REVERSE leaves one position, and several are in scope."""
+    return f"{count(positions, 'position')} in scope — choose one"
+
+
 def hold_to(title: str) -> str:
     """A button that is held."""
     return f"hold to {title}"
@@ -695,7 +707,6 @@ def reverse_text(ticket: ReverseTicket, held: int) -> str:
 REVERSE_NEEDS_ONE = "choose one account and one instrument"
 REVERSE_NEEDS_POSITION = "nothing open to reverse"
 REVERSE_NOT_TOLD = "the last read does not tell what is open"
-REVERSE_TWO_POSITIONS = "two positions in scope — choose one"
 REVERSE_NEEDS_READ = "needs a read of the positions first"
 REVERSE_OTHER_SIDE = "the position is on the other side"
 REVERSE_ALIAS = "choose the exact contract month"
@@ -1052,22 +1063,20 @@ def _intent_words(facts: Mapping[str, Fact]) -> tuple[str, str]:
 
 def _answer_words(facts: Mapping[str, Fact]) -> tuple[str, str]:
     result, about = _word(facts.get("result")), _request_words(facts)
-    if result != "accepted":
-        why = _cause_of(facts)
-        return f"{result.replace('_', ' ')}: {why}", "; ".join(
-            part for part in (about, _status(facts)) if part
-        )
     ids = [_word(each) for each in _list(facts.get("order_ids"))]
     closed = [_position_words(row) for row in _rows(facts.get("closed_positions"))]
     warning = _word(facts.get("warning"))
-    parts = [
-        about,
+    reported = (
         f"order ids: {', '.join(ids)}" if ids else "",
         f"reported closed: {', '.join(closed)}" if closed else "",
         f"warning: “{warning}”" if warning else "",
-        _times(facts, ("sent_s", "answered_s")),
-    ]
-    return f"accepted, {count(len(ids), 'order id')}", "; ".join(part for part in parts if part)
+    )
+    if result == "accepted":
+        head, parts = f"accepted, {count(len(ids), 'order id')}", [about, *reported]
+        parts.append(_times(facts, ("sent_s", "answered_s")))
+    else:
+        head, parts = f"{result.replace('_', ' ')}: {_cause_of(facts)}", [about, _status(facts), *reported]
+    return head, "; ".join(part for part in parts if part)
 
 
 def _read_words(facts: Mapping[str, Fact]) -> tuple[str, str]:
@@ -1194,7 +1203,7 @@ def web_question(address: str) -> str:
 
 def web_refused(address: str) -> str:
     """An address that no browser is sent to."""
-    return f"not opened: {address or 'there is no address'} does not begin with https://"
+    return f"not opened: {address} does not begin with https://" if address else "there is no address yet"
 
 
 # --- settings ---
@@ -1223,6 +1232,21 @@ def wrong_server(detail: str) -> str:
 def setting_not_saved(detail: str) -> str:
     """It holds now, but not at the next start."""
     return f"Not saved ({detail}): it holds until the panel is closed."
+
+
+def setting_saved_anew(name: str) -> str:
+    """The file was broken: another one took its place, with this setting alone."""
+    return f"Saved in a new file. The old one could not be read; it is {name} now."
+
+
+SERVER_LOST = (
+    "The file names a server that cannot be read. Enter its address, or mend the file and start again."
+)
+
+
+def settings_lost(detail: str) -> str:
+    """The file of the settings is of no use: all of them are as if it were not there."""
+    return f"none of your settings holds: their file cannot be read ({detail})"
 
 
 def token_failed(why: str) -> str:

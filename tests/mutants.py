@@ -308,8 +308,8 @@ MUTANTS = (
     Mutant(
         "after doubt a flat account is no mismatch: the entry may still come",
         "trading/reverse_proof.py",
-        "return self._rests or not last.blocking or not self._old_side_is_gone(last)",
-        "return False",
+        "return self.case.doubt.cause if may_enter or not is_gone else None",
+        "return None",
         _REVERSE_PROOF,
     ),
     # -- presses ---
@@ -355,7 +355,7 @@ MUTANTS = (
     Mutant(
         "only no position with proof is nothing open",
         "trading/flatten.py",
-        "if proved.verdict in PROVED:",
+        "if proved.verdict in PROVED | _WORSE_THAN_A_REFUSAL or proved.verdict is Verdict.CANNOT_TELL:",
         "if proved.verdict not in PROVED:",
         _FLATTEN,
     ),
@@ -552,8 +552,8 @@ MUTANTS = (
     Mutant(
         "in silence only what can be believed is shown",
         "trading/desk.py",
-        "press.shows = press.shows if shown is None else shown",
-        "press.shows = in_scope(press.scope, read.positions)",
+        "if shown or (shown is not None and tells_of_all(press.scope, read, self.watch.accounts)):",
+        "if shown is not None:",
         _SENDING,
     ),
     Mutant(
@@ -580,7 +580,7 @@ MUTANTS = (
     Mutant(
         "a late answer lifts the doubt",
         "trading/flat_proof.py",
-        "self._take(replace(self.case, receipt=receipt, doubt=None))",
+        "self._take(replace(self.case, receipt=receipt, doubt=doubt))",
         "self._take(replace(self.case, receipt=receipt))",
         _SENDING,
     ),
@@ -786,9 +786,51 @@ MUTANTS = (
     Mutant(
         "nothing is cancelled while no position was ever read",
         "trading/cancel.py",
-        "            return True\n        scopes",
-        "            return latest is not None\n        scopes",
+        "if latest is None or latest.stamp.sent_at < self._fresh_from():",
+        "if latest is not None and latest.stamp.sent_at < self._fresh_from():",
         _CANCEL,
+    ),
+    Mutant(
+        "nothing is cancelled where no read tells of the account",
+        "trading/cancel.py",
+        " or not tells_of_all(pair, latest, watch.accounts)",
+        "",
+        _CANCEL,
+    ),
+    Mutant(
+        "what is open in an account that connected since takes the headline",
+        "trading/vigil.py",
+        "new = self._told_since(press, old, now_found)",
+        "pass",
+        ("tests/trading/test_vigil_news.py",),
+    ),
+    Mutant(
+        "rows of an account that is away do not make it told",
+        "trading/vigil.py",
+        "is_away = listed is None or listed.connected is not True",
+        "is_away = False",
+        ("tests/trading/test_vigil_news.py",),
+    ),
+    Mutant(
+        "after a refusal nothing open is said only where a read tells",
+        "trading/desk.py",
+        "read.flaws.everything is None if rows else tells_of_all(press.scope, read, self.watch.accounts)",
+        "read.flaws.everything is None",
+        _FLATTEN,
+    ),
+    Mutant(
+        "the limit of somebody behind the server sends nothing again",
+        "crosstrade/wire.py",
+        'if _RATE_LIMIT.match(untrusted.text(fields.get("error")) or ""):',
+        "if _RATE_LIMIT.search(said):",
+        ("tests/crosstrade/test_stream_wire.py",),
+    ),
+    Mutant(
+        "what goes out again locks from its newest attempt",
+        "trading/press.py",
+        "(press.sent_at, press.attempted_at, press.began_at)",
+        "(press.sent_at, press.began_at)",
+        ("tests/trading/test_press_book.py",),
     ),
     Mutant(
         "orders read long ago do not stand for a pair",

@@ -291,3 +291,49 @@ async def test_the_key_of_the_desktop_is_on_the_page_where_there_is_one(
     view = settled.preferences.view()
     assert ("hot_key" in view.values) is has_hot_key
     assert view.notes["hot_key"] == "What it does."
+
+
+async def test_a_broken_file_is_told_and_is_set_aside_only_for_what_was_changed_on_purpose(
+    tmp_path: Path, announce_log: Any
+) -> None:
+    announce_log("settings: broken_file")
+    announce_log("settings: set_aside")
+    path = tmp_path / "settings.toml"
+    path.write_text("sound = flase\n")
+    settled = Settled(path)
+    assert "none of your settings holds" in settled.preferences.file_problem
+    settled.preferences.keep({"last_account": "Sim101"})
+    assert settled.tasks == []
+    assert path.read_text() == "sound = flase\n"
+    settled.preferences.change("theme", "dark")
+    view = await settled.settle()
+    aside = next(tmp_path.glob("settings.broken-*.toml"))  # noqa: ASYNC240 - a temporary folder
+    assert aside.name in view.notes["theme"]
+    assert settled.preferences.file_problem == ""
+    settled.preferences.keep({"last_account": "Sim102"})
+    await settled.settle()
+    found = settled.file.load().settings
+    assert (found.theme, found.last_account) == ("dark", "Sim102")
+
+
+async def test_an_address_that_the_file_lost_takes_no_token_until_another_is_entered(
+    tmp_path: Path, announce_log: Any
+) -> None:
+    announce_log("settings: broken_file")
+    announce_log("settings: cannot_write")
+    announce_log("settings: set_aside")
+    path = tmp_path / "settings.toml"
+    path.write_text('base_url = "https://proxy.example"\nsound = flase\n')
+    settled = Settled(path)
+    assert settled.form.views[-1].notes["base_url"] == texts.SERVER_LOST
+    settled.preferences.offer("made-up")
+    settled.preferences.change("theme", "dark")
+    view = await settled.settle()
+    assert settled.tested == []
+    assert "Not saved" in view.notes["theme"]
+    settled.preferences.change("base_url", "https://proxy.example")
+    settled.preferences.offer("made-up")
+    view = await settled.settle()
+    assert settled.tested == [("https://proxy.example:443", "made-up")]
+    assert texts.SERVER_LOST not in view.notes.values()
+    assert settled.file.load().settings.base_url == "https://proxy.example"

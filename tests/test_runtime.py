@@ -287,6 +287,23 @@ def test_garbage_that_has_grown_old_is_collected_within_two_minutes() -> None:
     assert gone() is None
 
 
+@pytest.mark.usefixtures("no_other_sweep")
+def test_what_is_old_is_not_looked_through_while_there_is_something_to_do_unless_it_lasts() -> None:
+    now, is_busy = 0.0, True
+    garbage = Garbage(lambda: now, lambda: is_busy)
+    swept: list[int] = []
+    note = lambda phase, info: swept.append(info["generation"]) if phase == "stop" else None  # noqa: E731
+    gc.callbacks.append(note)
+    try:
+        for now in (0.0, 120.0, 1_919.0, 1_920.0, 2_100.0):  # noqa: B007 - the clock
+            garbage.collect()
+        is_busy = False
+        garbage.collect()
+    finally:
+        gc.callbacks.remove(note)
+    assert [generation == 2 for generation in swept] == [False, False, False, True, False, True]
+
+
 SWEPT = """
 import asyncio, gc, sys
 from PySide6.QtWidgets import QApplication

@@ -46,7 +46,9 @@ def test_nobody_is_named_as_the_source_where_nothing_was_read(verdict: Verdict) 
 
 def test_a_refusal_says_what_was_read_afterwards_or_that_nothing_was() -> None:
     fate = Fate("Sim101", Verdict.REFUSED)
-    assert "could not be read afterwards" in lines(Outcome(Verdict.REFUSED, NOON, fates=(fate,)))
+    assert "No read since says whether anything is open" in lines(
+        Outcome(Verdict.REFUSED, NOON, fates=(fate,))
+    )
     read = Outcome(Verdict.REFUSED, NOON, fates=(fate,), elsewhere_open=0)
     assert "NinjaTrader shows nothing open" in lines(read)
     shown = Outcome(Verdict.REFUSED, NOON, fates=(Fate("Sim101", Verdict.REFUSED, still_open=(ROW,)),))
@@ -65,7 +67,29 @@ def test_accounts_that_are_not_connected_are_never_counted_as_connected() -> Non
             Fate("C", Verdict.CANNOT_TELL, reason=away, takes_headline=False),
         ),
     )
-    assert "1 flat of 1 connected · 2 not connected, cannot tell" in lines(outcome)
+    assert "1 flat of 1 connected · 2 not connected, cannot tell: B, C" in lines(outcome)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.STILL_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.NOT_PROVED])
+def test_an_account_that_was_never_connected_is_named_though_no_other_is_flat(verdict: Verdict) -> None:
+    away = Fate("B", Verdict.CANNOT_TELL, reason=Reason(Cause.NOT_CONNECTED), takes_headline=False)
+    outcome = Outcome(verdict, NOON, scope=EveryAccount(), fates=(Fate("A", verdict), away))
+    assert "1 not connected, cannot tell: B" in lines(outcome)
+
+
+def test_accounts_of_which_the_same_is_told_share_a_line() -> None:
+    unread = Reason(Cause.READS_FAILED)
+    fates = tuple(Fate(f"A{number}", Verdict.NOT_PROVED, reason=unread) for number in range(100))
+    told = lines(Outcome(Verdict.NOT_PROVED, NOON, scope=EveryAccount(), fates=fates)).splitlines()
+    assert f"A0, A1, A2, A3, A4, A5, A6, A7 and 92 more: {texts.cause_words(Cause.READS_FAILED)}" in told
+    assert len(told) < 6
+
+
+def test_an_account_found_connected_later_is_told_by_its_rows_and_no_longer_as_away() -> None:
+    fates = (Fate("A", Verdict.FLAT), Fate("B", Verdict.CANNOT_TELL, still_open=(ROW,), takes_headline=False))
+    told = lines(Outcome(Verdict.FLAT, NOON, scope=EveryAccount(), fates=fates))
+    assert "B: NinjaTrader shows Short 2 MES 12-25" in told
+    assert "cannot tell" not in told
 
 
 def test_in_practice_nobody_real_is_named() -> None:

@@ -80,7 +80,8 @@ _NO_POSITION = re.compile(r"\bno (?:open )?positions?\b", re.IGNORECASE)
 # What a press reports to have done. A flatten has the lists, a reverse the one id.
 _DONE_KEYS = ("orderIds", "closedPositions", "orderId")
 # What stands in for a status over the stream, where an error has only words.
-_RATE_LIMIT = re.compile(r"\brate limit\b", re.IGNORECASE)
+_RATE_LIMIT = re.compile(r"rate limit exceeded\b", re.IGNORECASE)
+"""The API's own words, first in its error; the limit of somebody behind it stands elsewhere, or later."""
 _NOT_HEARD = re.compile(
     r"\btim(?:ed?|ing)[ -]?out\b|\bnot (?:connected|running)\b|\boffline\b", re.IGNORECASE
 )
@@ -436,7 +437,7 @@ def _status_of_error(frame: bytes) -> int:
     if _says_failure(fields) and not _reports_work(fields) and not _says_success(fields):
         if _NOT_HEARD.search(said):
             return 408
-        if _RATE_LIMIT.search(said):
+        if _RATE_LIMIT.match(untrusted.text(fields.get("error")) or ""):
             return 429
         if _SERVER_FAILED.search(said):
             return 500

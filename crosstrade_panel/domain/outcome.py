@@ -134,6 +134,7 @@ class Cause(Enum):
     ALIAS = "alias"
     READS_DISAGREE = "reads_disagree"
     ORDERS_UNREAD = "orders_unread"
+    ENTRY_UNREAD = "entry_unread"
     ORDER_FILLED = "order_filled"
 
 

@@ -212,6 +212,27 @@ def shown_in(scope: Scope, read: PositionsRead) -> tuple[Position, ...] | None:
     return in_scope(scope, read.positions)
 
 
+def tells_of_all(scope: Scope, read: PositionsRead, accounts: Sequence[Account]) -> bool:
+    """Whether "nothing open" may be concluded from a read for all of a scope.
+
+    `accounts`: those that were listed last. A read that lists none speaks of them; where none are, or none
+    were yet, nobody knows which there are: an add-on that is away answers with empty lists, as if all were
+    well.
+    """
+    name = account_of(scope)
+    listed = accounts if read.accounts is None else read.accounts
+    if not listed:
+        return False
+    if name is None:
+        return read.flaws.everything is None and not read.flaws.accounts
+    if read.flaws.spoil(name):
+        return False
+    # Of an account that is gone a read is silent, and one that is not connected is shown empty whatever it
+    # holds.
+    found = find_account(listed, name)
+    return found is not None and found.connected is not False
+
+
 def total_unrealized(positions: Iterable[Position]) -> Decimal | None:
     """Open profit or loss in account currency; None when any row does not say."""
     total = Decimal(0)

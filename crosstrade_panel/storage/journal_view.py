@@ -67,9 +67,13 @@ def recent(
 
 
 def without_outcome(connection: sqlite3.Connection) -> list[PressRecord]:
-    """Presses with neither outcome nor acknowledgement, newest first."""
+    """Presses with neither outcome nor acknowledgement, newest first.
+
+    That a press was cut short, by the end of the session say, is no outcome: nobody was there to read it.
+    """
     where = [
-        "NOT EXISTS (SELECT 1 FROM steps e WHERE e.press_id = p.press_id AND e.kind = 'outcome')",
+        """NOT EXISTS (SELECT 1 FROM steps e WHERE e.press_id = p.press_id AND e.kind = 'outcome'
+            AND NOT (e.verdict IS 'unknown' AND e.facts LIKE '%"interrupted"%'))""",
         "NOT EXISTS (SELECT 1 FROM steps e WHERE e.press_id = p.press_id AND e.kind = 'acknowledged')",
     ]
     return _records(connection, where, [], -1)

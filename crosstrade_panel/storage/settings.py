@@ -1,6 +1,7 @@
 """The settings: one TOML file, each setting declared once, never an exception."""
 
 import os
+import re
 import stat
 import tempfile
 import tomllib
@@ -26,6 +27,9 @@ _MAX_TEXT = 500
 _MOST_NICKNAMES = 500
 _LONGEST_NICKNAME = 40
 _KEY = "setting"
+
+_NAMES_SERVER = re.compile(r"""^\s*["']?base_url\b(?!["']?\s*=\s*(?:""|'')\s*(?:#|$))""", re.MULTILINE)
+"""A line that is to give the address of a server, in a file that is broken there or elsewhere."""
 
 
 class BadValueError(Exception):
@@ -200,10 +204,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """The settings as they hold, and what had to be replaced to get there."""
+    """The settings as they hold, and what had to be replaced to get there.
+
+    `is_address_lost`: the file names a server, and its address could not be taken. The default is the
+    vendor's own, where nothing may go that was meant for elsewhere.
+    """
 
     settings: Settings
     notes: tuple[Note, ...] = ()
+    is_address_lost: bool = False
 
 
 class SettingsFile:
@@ -215,18 +224,18 @@ class SettingsFile:
     def load(self) -> LoadedSettings:
         """Read the file; a bad value gives way to its default, a broken file to all defaults."""
         text, note = self._read()
+        if note is None:
+            table, note = _parse(text)
         if note is not None:
-            return LoadedSettings(Settings(), (note,))
-        table, note = _parse(text)
-        if note is not None:
-            return LoadedSettings(Settings(), (note,))
+            return LoadedSettings(Settings(), (note,), is_address_lost=_names_server(text))
         return _accept(table)
 
     def save(self, changes: Mapping[str, Value]) -> tuple[Note, ...]:
         """Change some settings by name; comments, unknown keys and everything else stay as they are.
 
         Writes with fsync: tens of milliseconds on a slow disk. A broken file is set aside first, under a name
-        with the time in it; one that cannot be read is not touched. Nothing is written when a value is bad.
+        with the time in it; one that cannot be read is not touched, nor one that names a server, until the
+        server is among the changes. Nothing is written when a value is bad.
         """
         checked: dict[str, Value] = {}
         for name, value in changes.items():
@@ -240,6 +249,8 @@ class SettingsFile:
         if note is not None and note.kind in {NoteKind.CANNOT_READ, NoteKind.NOT_A_FILE}:
             return (Note(NoteKind.CANNOT_WRITE, detail=note.detail),)
         merged = _merged(text, checked) if note is None else None
+        if merged is None and "base_url" not in checked and _names_server(text):
+            return (Note(NoteKind.CANNOT_WRITE, detail="the file is broken, and names a server"),)
         try:
             aside = (self._set_aside(),) if merged is None else ()
             self._replace(_merged("", checked) or "" if merged is None else merged)
@@ -248,7 +259,7 @@ class SettingsFile:
         return aside
 
     def _read(self) -> tuple[str, Note | None]:
-        """The file's text, empty when there is none; or a note why not."""
+        """The file's text, empty when there is none; with a note, as much as could be read of it."""
         try:
             about = self.path.stat()  # before opening: opening a pipe would wait for a writer
             if not stat.S_ISREG(about.st_mode):
@@ -258,13 +269,15 @@ class SettingsFile:
             if not self.path.is_symlink():  # where it leads may be a folder with a mode of its own
                 narrow(self.path, PRIVATE_FILE)
             with self.path.open("rb") as file:
-                return file.read(_MAX_BYTES).decode("utf-8-sig"), None  # Notepad writes a byte-order mark
+                found = file.read(_MAX_BYTES)
         except FileNotFoundError:
             return "", None
-        except UnicodeDecodeError:
-            return "", Note(NoteKind.BROKEN_FILE, detail="not UTF-8")
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             return "", Note(NoteKind.CANNOT_READ, detail=_words(error))
+        try:
+            return found.decode("utf-8-sig"), None  # Notepad writes a byte-order mark
+        except UnicodeDecodeError:
+            return found.decode("utf-8", "replace"), Note(NoteKind.BROKEN_FILE, detail="not UTF-8")
 
     def _set_aside(self) -> Note:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
@@ -307,8 +320,15 @@ def _accept(table: Mapping[str, object]) -> LoadedSettings:
             values[setting.name] = setting.check(table[setting.name])
         except BadValueError as error:
             notes.append(Note(NoteKind.BAD_VALUE, setting.name, str(error)))
+    is_address_lost = any(note.name == "base_url" for note in notes)
     # each value went through the check that its own field was declared with
-    return LoadedSettings(replace(Settings(), **values), tuple(notes))  # type: ignore[arg-type]
+    settings = replace(Settings(), **values)  # type: ignore[arg-type]
+    return LoadedSettings(settings, tuple(notes), is_address_lost)
+
+
+def _names_server(text: str) -> bool:
+    """Whether a text that is no TOML gives an address all the same; UTF-16 has zeros between its letters."""
+    return _NAMES_SERVER.search(text.replace("\0", "").lstrip("\ufffd")) is not None
 
 
 def _merged(text: str, changes: Mapping[str, Value]) -> str | None:

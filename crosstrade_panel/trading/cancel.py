@@ -7,7 +7,7 @@ from crosstrade_panel.domain.cancel import CancelRequest, ListedOrders, cancel_r
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Timings, Verdict, headline
 from crosstrade_panel.domain.scope import OneAccount
-from crosstrade_panel.domain.snapshot import OrdersRead, in_scope
+from crosstrade_panel.domain.snapshot import OrdersRead, in_scope, tells_of_all
 from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
 from crosstrade_panel.trading.desk import Desk
@@ -70,17 +70,25 @@ class Cancel:
 
     def _may_be_closing(self, listed: ListedOrders) -> bool:
         """Whether a position may be open in a pair of these orders: one of them may be what closes it."""
-        latest = self._desk.watch.latest
-        if latest is None or any(latest.flaws.spoil(account) for account in listed.accounts):
+        watch = self._desk.watch
+        latest = watch.latest
+        if latest is None or latest.stamp.sent_at < self._fresh_from():
             return True
-        scopes = {OneAccount(order.account, order.instrument) for order in listed.orders}
-        return any(in_scope(scope, latest.positions) for scope in scopes)
+        pairs = {OneAccount(order.account, order.instrument) for order in listed.orders}
+        return any(
+            in_scope(pair, latest.positions) or not tells_of_all(pair, latest, watch.accounts)
+            for pair in pairs
+        )
+
+    def _fresh_from(self) -> float:
+        """What was read earlier says nothing of now."""
+        return max(self._desk.clock.monotonic() - self._desk.pace.fresh_s, self._desk.watch.anew_at)
 
     def _fresh_orders(self) -> dict[str, OrdersRead]:
         """The newest reads of the orders that are young enough to say that no other order works in a pair."""
-        watch = self._desk.watch
-        fresh_from = max(self._desk.clock.monotonic() - self._desk.pace.fresh_s, watch.anew_at)
-        return {key: read for key, read in watch.orders_read.items() if read.stamp.sent_at >= fresh_from}
+        fresh_from = self._fresh_from()
+        reads = self._desk.watch.orders_read
+        return {key: read for key, read in reads.items() if read.stamp.sent_at >= fresh_from}
 
     async def _send(self, press: Press, number: int, request: CancelRequest, left: set[int]) -> _Result:
         """Send one request, once; `left` keeps the numbers of those that may have left."""

@@ -43,7 +43,7 @@ class CancelProof:
         # Kept apart from the reads: those are forgotten, and a terminal order may be listed only once.
         self._filled: set[str] = set()
 
-    def take_answer(self, receipt: Receipt) -> None:
+    def take_answer(self, receipt: Receipt, doubt: Reason | None = None) -> None:
         """A cancel goes over REST, where an answer that was given up never comes."""
 
     def judge(self, *, final: bool) -> Judgement:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from crosstrade_panel.domain.cancel import CancelRequest
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict
 from crosstrade_panel.domain.scope import Scope, account_of
-from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope, shown_in
+from crosstrade_panel.domain.snapshot import Position, PositionsRead, in_scope, shown_in, tells_of_all
 from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.trading.ports import (
@@ -24,6 +24,7 @@ from crosstrade_panel.trading.ports import (
     ReadFailedError,
     Receipt,
     RefusedError,
+    UnknownOutcomeError,
     Way,
 )
 from crosstrade_panel.trading.press import Phase, Press, PressBook, PressListener
@@ -115,6 +116,7 @@ class Desk:
         """From here on bytes may have left, until the gateway says that none did."""
         self.record.attempt(press, attempt, way, request)
         press.may_have_left = True
+        press.attempted_at = self.clock.monotonic()
         self.watch.budget.spend(self.clock.monotonic())
 
     def delivered(self, press: Press, at: float) -> None:
@@ -150,7 +152,8 @@ class Desk:
                 else:
                     self.record.read(press, read)
                     shown = shown_in(press.scope, read)
-                    press.shows = press.shows if shown is None else shown
+                    if shown or (shown is not None and tells_of_all(press.scope, read, self.watch.accounts)):
+                        press.shows = shown
                 if press.phase is Phase.SENDING:
                     self.on_change(press)
                     await asyncio.sleep(self.pace.background_open_s)
@@ -171,19 +174,27 @@ class Desk:
             press.notes.append("late answer")
             if press.outcome is not None and press.outcome.verdict is Verdict.UNKNOWN:
                 self._upgrade(press, self.refused_late(press.outcome, error.reason))
+        except UnknownOutcomeError as error:
+            self.record.failure(press, "unknown", error.reason, receipt=error.receipt)
+            if error.receipt is not None:
+                self._take_report(press, error.receipt, doubt=error.reason)
         except GatewayError as error:
             self.record.failure(press, "unknown", error.reason)
         else:
             self.record.answer(press, receipt)
-            press.answered_at, press.late_reason = receipt.answered_at, None
-            press.order_ids = receipt.order_ids
-            press.closed_positions = receipt.closed_positions or ()
-            press.notes.append("late answer")
-            if press.proof is not None:
-                press.proof.take_answer(receipt)
-            if press.outcome is not None:
-                self._upgrade(press, press.outcome)
+            self._take_report(press, receipt, doubt=None)
         self.on_change(press)
+
+    def _take_report(self, press: Press, receipt: Receipt, *, doubt: Reason | None) -> None:
+        """What a late answer reports; `doubt` where it tells of a half."""
+        press.answered_at, press.late_reason = receipt.answered_at, None
+        press.order_ids = receipt.order_ids
+        press.closed_positions = receipt.closed_positions or ()
+        press.notes.append("late answer")
+        if press.proof is not None:
+            press.proof.take_answer(receipt, doubt)
+        if press.outcome is not None:
+            self._upgrade(press, press.outcome)
 
     def _upgrade(self, press: Press, outcome: Outcome) -> None:
         """Give a press the outcome that a late answer makes of it; what was acknowledged is final."""
@@ -256,7 +267,8 @@ class Desk:
         return found[0] if found else None
 
     async def _look(self, press: Press) -> PositionsRead | None:
-        for source in READ_SOURCES:
+        # Where nobody has listed the accounts yet, the one that does comes first.
+        for source in READ_SOURCES if self.watch.accounts else reversed(READ_SOURCES):
             try:
                 read = await self.watch.positions(source)
             except ReadFailedError as error:
@@ -270,13 +282,16 @@ class Desk:
     def refused(self, press: Press, reason: Reason, read: PositionsRead | None) -> Outcome:
         """The server said no; what is open all the same is shown."""
         rows = () if read is None else in_scope(press.scope, read.positions)
-        is_whole = read is not None and read.flaws.everything is None
+        # That nothing is open is said of those alone of whom the read tells.
+        tells = read is not None and (
+            read.flaws.everything is None if rows else tells_of_all(press.scope, read, self.watch.accounts)
+        )
         return Outcome(
             Verdict.REFUSED,
             self.clock.now(),
             fates=fates_of(press.scope, Verdict.REFUSED, rows, reason),
             reason=reason,
-            elsewhere_open=len(read.positions) - len(rows) if read is not None and is_whole else None,
+            elsewhere_open=len(read.positions) - len(rows) if read is not None and tells else None,
         )
 
     def not_sent(self, press: Press, reason: Reason) -> Outcome:

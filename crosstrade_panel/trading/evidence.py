@@ -132,8 +132,11 @@ class Proof(Protocol):
     def judge(self, *, final: bool) -> Judgement:
         """What the reads amount to; `final` when no further read will come."""
 
-    def take_answer(self, receipt: Receipt) -> None:
-        """The answer came after all, and late: only what is read from then on proves anything."""
+    def take_answer(self, receipt: Receipt, doubt: Reason | None = None) -> None:
+        """The answer came after all, and late: only what is read from then on proves anything.
+
+        `doubt`: why it settles nothing all the same, where it tells of half of it.
+        """
 
 
 @dataclass(slots=True)

@@ -108,9 +108,9 @@ class FlattenProof:
         self._known: dict[str, _Account] = {}
         self._is_unresolved_alias = self._names_no_contract()
 
-    def take_answer(self, receipt: Receipt) -> None:
-        """The answer came after all, and late: only what is read from then on proves anything."""
-        self._take(replace(self.case, receipt=receipt, doubt=None))
+    def take_answer(self, receipt: Receipt, doubt: Reason | None = None) -> None:
+        """The answer came late; with `doubt` where it tells of a half."""
+        self._take(replace(self.case, receipt=receipt, doubt=doubt))
         self.evidence.begin_anew(receipt.answered_at)
 
     def opened_again(self, fate: Fate, since: float) -> OpenAgain | None:

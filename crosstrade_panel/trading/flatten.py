@@ -47,7 +47,7 @@ class Flatten:
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             return await self._refused(press, picture, error, reverse_until)
         except UnknownOutcomeError as error:
-            desk.record.failure(press, "unknown", error.reason)
+            desk.record.failure(press, "unknown", error.reason, receipt=error.receipt)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             self._take(press, error.receipt)
             if error.late is not None:
@@ -198,7 +198,7 @@ class Flatten:
             return self._desk.refused(press, error.reason, await self._desk.look(press))
         case = self._case(press, picture, nothing_to_close=True, until=until)
         proved = await self._verify(press, case, Phase.VERIFYING)
-        if proved.verdict in PROVED:
+        if proved.verdict in PROVED | _WORSE_THAN_A_REFUSAL or proved.verdict is Verdict.CANNOT_TELL:
             return proved
         fates = tuple(
             Fate(fate.account, Verdict.REFUSED, still_open=fate.still_open, reason=error.reason)

@@ -39,6 +39,7 @@ class Press:
     `written` is done once the journal has the outcome, or cannot take it.
     `shows` is what the last read since the press listed in its scope: one read, not proof; None before
     the first.
+    `attempted_at`: when the newest attempt was handed to its link.
     `read_since_answer`: a read answered that was sent after the answer, or after the sending without one.
     `cancel`: the orders that it cancels. `proof`: the reads since, judged; kept on while more may be told.
     `stop` ends the repeating. `opened_again`: what opened in it long after it was proved flat, and when.
@@ -70,6 +71,7 @@ class Press:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     opened_again: "OpenedAgain | None" = None
     is_read_in_silence: bool = False
+    attempted_at: float | None = None
 
     @property
     def is_reverse(self) -> bool:
@@ -208,15 +210,14 @@ class PressBook:
 
     def _lock_of(self, press: Press, now: float) -> Lock:
         """What an unresolved press says to another one of its scope."""
-        sent_at = press.began_at if press.sent_at is None else press.sent_at
+        sent_at = _sent_at(press)
         was_answered_and_read = press.answered_at is not None and press.read_since_answer
         if was_answered_and_read or now >= sent_at + self._pace.most_lock_s:
             return Lock.AGAIN
         return Lock.LOCKED
 
     def _reverse_end(self, press: Press) -> float:
-        sent_at = press.began_at if press.sent_at is None else press.sent_at
-        return sent_at + self._pace.reverse_lock_s
+        return _sent_at(press) + self._pace.reverse_lock_s
 
     def _reverse_tail(self, press: Press, now: float) -> float | None:
         """Until when a reverse may still place its entry; None when it cannot any more."""
@@ -228,3 +229,8 @@ class PressBook:
     @staticmethod
     def _is_doubtful(press: Press) -> bool:
         return press.outcome is None or press.outcome.verdict in _DOUBTFUL
+
+
+def _sent_at(press: Press) -> float:
+    """When it was sent, as far as that is known: without an answer, when it went out last."""
+    return next(at for at in (press.sent_at, press.attempted_at, press.began_at) if at is not None)

@@ -60,12 +60,9 @@ class Record:
 
     def answer(self, press: Press, receipt: Receipt, request: CancelRequest | None = None) -> None:
         """The server accepted."""
-        closed = receipt.closed_positions
         facts: dict[str, Fact] = {
             "result": "accepted",
-            "order_ids": list(receipt.order_ids),
-            "closed_positions": None if closed is None else [position_facts(row) for row in closed],
-            "warning": receipt.warning,
+            **_report_facts(receipt),
             "sent_s": receipt.sent_at - press.began_at,
             "answered_s": receipt.answered_at - press.began_at,
             **_request_facts(request),
@@ -73,10 +70,17 @@ class Record:
         self._write(press, EntryKind.ANSWER, facts)
 
     def failure(
-        self, press: Press, result: str, reason: Reason, request: CancelRequest | None = None
+        self,
+        press: Press,
+        result: str,
+        reason: Reason,
+        request: CancelRequest | None = None,
+        *,
+        receipt: Receipt | None = None,
     ) -> None:
-        """No accepted answer: not sent, refused, or unknown."""
-        facts = {"result": result, **reason_facts(reason), **_request_facts(request)}
+        """No accepted answer: not sent, refused, or unknown; `receipt`: what it reported all the same."""
+        report = {} if receipt is None else _report_facts(receipt)
+        facts = {"result": result, **report, **reason_facts(reason), **_request_facts(request)}
         self._write(press, EntryKind.ANSWER, facts)
 
     def read(self, press: Press, read: Read) -> None:
@@ -130,6 +134,15 @@ def _action(press: Press) -> str:
     if press.cancel is not None:
         return "cancel"
     return "reverse" if press.is_reverse else "flatten"
+
+
+def _report_facts(receipt: Receipt) -> dict[str, Fact]:
+    closed = receipt.closed_positions
+    return {
+        "order_ids": list(receipt.order_ids),
+        "closed_positions": None if closed is None else [position_facts(row) for row in closed],
+        "warning": receipt.warning,
+    }
 
 
 def _request_facts(request: CancelRequest | None) -> dict[str, Fact]:

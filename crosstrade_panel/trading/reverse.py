@@ -91,7 +91,7 @@ class Reverse:
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             return desk.refused(press, error.reason, await desk.look(press))
         except UnknownOutcomeError as error:
-            desk.record.failure(press, "unknown", error.reason)
+            desk.record.failure(press, "unknown", error.reason, receipt=error.receipt)
             press.sent_at, press.answered_at = error.sent_at, error.answered_at
             press.order_ids = () if error.receipt is None else error.receipt.order_ids
             if error.late is not None:

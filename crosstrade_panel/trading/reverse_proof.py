@@ -36,9 +36,9 @@ class ReverseProof:
         self._pair = OneAccount(case.ticket.account, case.ticket.instrument)
         self.evidence = evidence
 
-    def take_answer(self, receipt: Receipt) -> None:
-        """The answer came after all, and late: only what is read from then on proves anything."""
-        self.case = replace(self.case, receipt=receipt, doubt=None)
+    def take_answer(self, receipt: Receipt, doubt: Reason | None = None) -> None:
+        """The answer came late; with `doubt` where it tells of a half."""
+        self.case = replace(self.case, receipt=receipt, doubt=doubt)
         self.evidence.begin_anew(receipt.answered_at)
 
     def judge(self, *, final: bool) -> Judgement:
@@ -117,8 +117,9 @@ class ReverseProof:
         if not final:
             # Two reads agree on what is not asked for, but the reverse may not be through with it.
             return (*self._unproved(Verdict.NOT_PROVED, Reason(Cause.READS_DISAGREE)), False)
-        if self._may_still_enter(last, orders):
-            return (*self._unproved(Verdict.NOT_PROVED, Reason(Cause.READS_FAILED)), True)
+        why = self._why_not_through(last, orders)
+        if why is not None:
+            return (*self._unproved(Verdict.NOT_PROVED, Reason(why)), True)
         return Verdict.REVERSE_MISMATCH, None, True
 
     @property
@@ -127,15 +128,16 @@ class ReverseProof:
         kind = self.case.ticket.order_type
         return kind.needs_limit_price or kind.needs_stop_price
 
-    def _may_still_enter(self, last: Look, orders: OrdersRead | None) -> bool:
-        """Whether the reverse may not be through: an old read, no answer, an entry not looked for."""
+    def _why_not_through(self, last: Look, orders: OrdersRead | None) -> Cause | None:
+        """Why it may not be through: an old read, no answer, an entry not looked for; None where it is."""
         ended_at = self.evidence.ended_at
         if ended_at is not None and last.stamp.sent_at < ended_at - self.case.recent_s:
-            return True
+            return Cause.READS_FAILED
+        may_enter = self._rests or not last.blocking
+        is_gone = self._old_side_is_gone(last)
         if self.case.doubt is not None:
-            return self._rests or not last.blocking or not self._old_side_is_gone(last)
-        not_looked_for = orders is None and (self._rests or not last.blocking)
-        return not_looked_for and self._old_side_is_gone(last)
+            return self.case.doubt.cause if may_enter or not is_gone else None
+        return Cause.ENTRY_UNREAD if orders is None and may_enter and is_gone else None
 
     def _not_read_twice(self, run: list[Look]) -> tuple[Verdict, Reason]:
         absence = None if self.evidence.listing is None else self.evidence.absence(self._pair.account)

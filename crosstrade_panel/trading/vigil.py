@@ -248,6 +248,8 @@ class Vigil:
                 timings = replace(timings, proved_s=proved_at - press.began_at)
         elif news.verdict is Verdict.REOPENED and news.opened_at is not None:
             at, flat_at = news.opened_at, before.at if was_flat else news.flat_at
+        else:
+            timings = replace(timings, proved_s=None)
         checked = sum(fate.verdict in {Verdict.FLAT, Verdict.ORDERS_WORKING} for fate in news.fates)
         unchecked = sum(fate.verdict is Verdict.FLAT_ORDERS_NOT_CHECKED for fate in news.fates)
         desk.revise(
@@ -282,6 +284,8 @@ class Vigil:
             is_more = now_found is not None and now_found.verdict is Verdict.CLOSED_MORE_THAN_ASKED
             if old.verdict not in PROVED or is_more:
                 new = _not_proved_before(old, now_found, is_final=is_late)
+                if now_found is not None and self._is_connected_since(proof, old, now_found):
+                    new = self._told_since(press, old, now_found)
                 if new.verdict in PROVED and judgement.proved_at is not None:
                     kept.flat_since[key] = judgement.proved_at
                 fates.append(new)
@@ -310,6 +314,24 @@ class Vigil:
             (kept.opened[key] for key in still if key in kept.opened), default=(None, None)
         )
         return _News(verdict, told.fates, reason, judgement, self._wall(opened_at), self._wall(flat_at))
+
+    @staticmethod
+    def _is_connected_since(proof: FlattenProof, old: Fate, found: Fate) -> bool:
+        """Whether something is open in an account that was not connected, and of which reads tell by now."""
+        listed = proof.evidence.listed(old.account)
+        is_away = listed is None or listed.connected is not True
+        return _cause(old) is Cause.NOT_CONNECTED and bool(found.still_open) and not is_away
+
+    def _told_since(self, press: Press, old: Fate, found: Fate) -> Fate:
+        """What is open there, as any other account's; long after the press only named, as before.
+
+        Who connects an account hours later and trades on it has not been left with that by this press.
+        """
+        ended_at = press.began_at if press.ended_at is None else press.ended_at
+        is_soon = self._desk.clock.monotonic() - ended_at <= self._desk.pace.reopened_loud_s
+        return (
+            found if old.takes_headline or is_soon else replace(old, still_open=found.still_open, reason=None)
+        )
 
     def _is_answered_late_and_read(self, press: Press, proof: FlattenProof, before: Outcome) -> bool:
         """Whether an answer came late and was followed by reads for a whole window: no doubt is left."""

@@ -99,7 +99,7 @@ class ActionButton(PressButton):
         is_first = event.button() is Qt.MouseButton.LeftButton and self.phase is Phase.IDLE
         if is_first and not self._settling.is_settled:
             event.accept()
-            self._swallow()
+            self._swallow(Source.POINTER)
             return
         super().mousePressEvent(event)
 

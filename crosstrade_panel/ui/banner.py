@@ -1,13 +1,14 @@
 """The outcome banners: the last press on top, unresolved ones stacked beneath."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QMoveEvent
+from PySide6.QtGui import QMoveEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.action_button import AcknowledgeButton, ActionButton
 from crosstrade_panel.ui.fit import WrapLabel
-from crosstrade_panel.ui.press_button import Environment
+from crosstrade_panel.ui.press_button import Environment, Phase
+from crosstrade_panel.ui.speech import announce
 from crosstrade_panel.ui.theme import DARK, SYMBOLS, Theme
 from crosstrade_panel.ui.view import BannerView, Tone
 
@@ -199,6 +200,11 @@ class BannerArea(QWidget):
         for card in self._cards.values():
             card.note_move()
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether a gesture on a button of these is under way."""
+        return any(card.action_button.phase is not Phase.IDLE for card in self._cards.values())
+
     def inputs(self) -> tuple[QWidget, ...]:
         """What takes the focus, from top to bottom."""
         return tuple(widget for view in self._shown for widget in self._cards[view.press_id].inputs)
@@ -218,7 +224,4 @@ class BannerArea(QWidget):
         said = {view.press_id: view.title for view in before}
         for view in self._shown:
             if said.get(view.press_id) != view.title:
-                event = QAccessibleAnnouncementEvent(self, view.title)
-                if view.tone in _LOUD:
-                    event.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
-                QAccessible.updateAccessibility(event)
+                announce(self, view.title, is_urgent=view.tone in _LOUD)

@@ -24,7 +24,7 @@ NUMBER_HEADINGS = frozenset({"Avg", "Market", "P/L"})
 ORDER_IDS_HEADING = "Order ids (reported)"
 CLOSED_POSITIONS = "Closed positions (reported)"
 NO_RESULT = "Nothing reported yet. Order ids and closed positions of the last press are listed here."
-TOTAL = "Total"
+TOTAL = "Total (reported)"
 LAST_RESULT = "Last result"
 JOURNAL = "Journal"
 JOURNAL_FILTER = "Search the journal"
@@ -124,7 +124,7 @@ HOT_KEYS = {
     "Ctrl+Shift+F9": "Ctrl+Shift+F9",
     "Ctrl+Alt+Shift+F": "Ctrl+Alt+Shift+F",
 }
-HOT_KEY_TIP = "{key} presses it from any program."
+HOT_KEY_TIP = "{key} presses it from any program, for one account and where no hold is asked for."
 NEIGHBOUR = "Place beside NinjaTrader"
 NEIGHBOUR_TIP = "Moves the panel to the right or left of NinjaTrader's foremost window"
 START_AT_LOGIN = "Start at login"
@@ -162,4 +162,3 @@ FLATTEN_CHORD = "Ctrl+Alt+F"
 REVERSE_CHORD = "Ctrl+Alt+R"
 ACTION_CHORD = "Ctrl+Alt+B while it has the focus"
 ARMED = "armed: the same again within {seconds:.0f} s presses it"
-HOLD = "hold"

@@ -28,6 +28,7 @@ from crosstrade_panel.domain.snapshot import (
     find_account,
     in_scope,
     protects,
+    tells_of_all,
     total_unrealized,
 )
 from crosstrade_panel.domain.value import dataclass
@@ -329,22 +330,7 @@ def _orders_of(row: Position, picture: Picture) -> OrdersRead | None:
 
 def tells_of(scope: Scope, picture: Picture) -> bool:
     """Whether "nothing open" may be concluded from the last read for all of a scope."""
-    name, read = account_of(scope), picture.read
-    if read is None:
-        return False
-    # A read that lists no accounts speaks of those that were listed last. Where none are, or none were yet,
-    # nobody knows which there are: an add-on that is away answers with empty lists, as if all were well.
-    listed = picture.accounts if read.accounts is None else read.accounts
-    if not listed:
-        return False
-    if name is None:
-        return read.flaws.everything is None and not read.flaws.accounts
-    if read.flaws.spoil(name):
-        return False
-    # Of an account that is gone a read is silent, and one that is not connected is shown empty whatever it
-    # holds.
-    found = find_account(listed, name)
-    return found is not None and found.connected is not False
+    return picture.read is not None and tells_of_all(scope, picture.read, picture.accounts)
 
 
 def _order(row: Position) -> tuple[str, str]:
@@ -460,7 +446,7 @@ def _look(picture: Picture, lock: FlattenLock, missing: str, why: "WhyLocked") -
     # Too many requests just now says nothing of what a read showed a moment ago.
     if failing is not None and (is_old or failing.reason.cause is not Cause.OVER_BUDGET):
         return Look.LOOKS_DEAD, texts.positions_unknown(age_s)
-    if age_s is not None and is_old:
+    if picture.read is not None and is_old:
         return Look.LOOKS_DEAD, texts.positions_unknown(age_s)
     return Look.READY, ""
 
@@ -649,17 +635,21 @@ def stop_action() -> BannerAction:
     return BannerAction(ActionKind.STOP, texts.STOP, lines, Gesture.CLICK, 0.0, Look.READY, spoken)
 
 
-def orders_to_cancel(outcome: Outcome, picture: Picture) -> ListedOrders | None:
+def orders_to_cancel(outcome: Outcome, picture: Picture, fresh_s: float) -> ListedOrders | None:
     """The orders that an outcome lists and that may be cancelled now; None where there are none.
 
-    Not where a position is open in the pair: one of them may be what closes it.
+    Not where a position is open in the pair, or no read of the last `fresh_s` seconds tells: one of them may
+    be what closes it.
     """
+    if picture.age_s is None or picture.age_s > fresh_s:
+        return None
     found = []
     for fate in outcome.fates:
         for order in fate.working_orders:
             if order.instrument is None or order.order_id is None:
                 continue
-            if not in_scope(OneAccount(order.account, order.instrument), picture.positions):
+            pair = OneAccount(order.account, order.instrument)
+            if tells_of(pair, picture) and not in_scope(pair, picture.positions):
                 found.append(order)
     try:
         return ListedOrders(tuple(found)) if found else None
@@ -750,6 +740,7 @@ def status(
     notes: tuple[str, ...],
     missing: str = "",
     stream_link: str = "",
+    is_practice: bool = False,
 ) -> StatusView:
     """The link in words. `missing` as for the button; `stream_link` where presses go over the stream."""
     if missing:
@@ -764,11 +755,11 @@ def status(
         elif cause in _NO_LINK:
             words = texts.offline_text(now - failing.since)
         else:
-            words = texts.reason_sentence(failing.reason)
+            words = texts.reason_sentence(failing.reason, is_practice=is_practice)
         return StatusView(words, Tone.BAD, texts.budget_text(budget), notes)
-    if picture.read is None:
+    if picture.read is None or picture.age_s is None:
         return StatusView(texts.CONNECTING, Tone.BUSY, texts.budget_text(budget), notes)
-    if picture.age_s is not None and picture.age_s > _STALE_S:
+    if picture.age_s > _STALE_S:
         return StatusView(texts.no_read_text(picture.age_s), Tone.DOUBT, texts.budget_text(budget), notes)
     stamp = picture.read.stamp
     words = stream_link or texts.link_text(stamp.answered_at - stamp.sent_at)

@@ -66,6 +66,7 @@ from crosstrade_panel.ui.view import (
     PreviewView,
     ResultView,
     ReverseView,
+    StreamView,
 )
 
 if TYPE_CHECKING:
@@ -291,6 +292,7 @@ class MainWindow(QWidget):
         self._ticket.setObjectName("reverseTicket")
         self._ticket.setAccessibleName(captions.TICKET)
         self._notes = StatusNotes()
+        self._shown_notes: tuple[tuple[str, ...], StreamView] | None = None
         self._banners = BannerArea(self._environment)
         self._banners.setObjectName("outcomeBanner")
         self._banners.setAccessibleName(captions.OUTCOMES)
@@ -537,14 +539,14 @@ class MainWindow(QWidget):
         # The buttons first: a gesture in progress must meet the new scope before anything else is painted.
         self._flatten.show_face(flatten_face(view.flatten))
         self._reverse.show_face(reverse_face(view.reverse))
+        if view.reverse.notice and (old is None or view.reverse.notice != old.reverse.notice):
+            self._reverse.announce(view.reverse.notice)
         self._banners.show_banners(view.banners)
         if view.mode is not self._mode:
             self._show_mode(view.mode)
         if old is None or view.status != old.status:
             self._show_status()
-        if old is None or (view.status.notes, view.stream) != (old.status.notes, old.stream):
-            self._notes.show_notes(view.status, view.stream)
-            self._menu.show_stream(view.stream)
+        self._show_notes(view)
         if old is None or view.practice != old.practice:
             self._show_practice(view.practice)
         self._account.show_choices(view.accounts, view.account)
@@ -796,6 +798,22 @@ class MainWindow(QWidget):
         about.resize(300, 240)
         return about
 
+    def _show_notes(self, view: PanelView) -> None:
+        """Notes lie above the outcomes: while a button of these is held, they wait for it."""
+        shown, notes = self._shown_notes, view.status.notes
+        if (notes, view.stream) == shown or self._banners.is_pressed:
+            return
+        self._shown_notes = notes, view.stream
+        self._notes.show_notes(view.status, view.stream)
+        self._menu.show_stream(view.stream)
+        if shown is not None and not set(notes) <= set(shown[0]):
+            QTimer.singleShot(0, self._lower, self._show_notes_in_sight)
+
+    def _show_notes_in_sight(self) -> None:
+        """Scroll to what was not there before; never under a finger."""
+        if self._notes.isVisible() and not QGuiApplication.mouseButtons() and not self._banners.is_pressed:
+            self._lower.ensureWidgetVisible(self._notes, 0, 4)
+
     def _show_banners_first(self) -> None:
         # Once the layout knows where they are; the newest is the uppermost.
         QTimer.singleShot(0, self._lower, self._scroll_to_banners)
@@ -933,7 +951,3 @@ class MainWindow(QWidget):
             half = FRAME / 2
             painter.drawRect(self.rect().toRectF().adjusted(half, half, -half, -half))
         painter.end()
-
-    def shown_mode(self) -> Mode | None:
-        """Whose money the frame says is traded."""
-        return self._mode

@@ -397,11 +397,14 @@ class Presenter:
         self._flatten(desk, scope, now)
 
     def _flatten(self, desk: Desk, scope: Scope, now: float) -> None:
-        self._overtake_reverse(scope)
+        is_overtaking = self._overtakes_reverse(scope)
         press = Press(self._new_id(), scope, now, self._clock.now())
         self._book.open(press)
         self._fields = TicketFields()
         self._supervisor.start(f"flatten {press.id}", self._run(Flatten(desk)(press)), at_once=True)
+        if is_overtaking:  # told behind the sending, which no mistake in a view may break
+            self._reverse_ended()
+            self._notice_reverse(texts.REVERSE_OVERTAKEN)
         self._refresh_behind()
 
     def on_banner_action(self, press_id: str, action: BannerAction) -> None:
@@ -419,13 +422,14 @@ class Presenter:
         elif action.kind is ActionKind.FLATTEN and action.scope is not None:
             self._flatten(desk, action.scope, now)
         elif action.kind is ActionKind.CANCEL_ORDERS and press.outcome is not None:
-            listed = describe.orders_to_cancel(press.outcome, self._picture())
+            listed = describe.orders_to_cancel(press.outcome, self._picture(), self._pace.fresh_s)
             if listed is not None:
                 self._cancel(desk, listed, now)
 
     def _cancel(self, desk: Desk, listed: ListedOrders, now: float) -> None:
         press = Press(self._new_id(), listed.scope, now, self._clock.now(), cancel=listed)
         self._book.open(press)
+        self._fields = TicketFields()
         self._supervisor.start(f"cancel {press.id}", self._run(Cancel(desk)(press)))
         self._refresh_behind()
 
@@ -439,7 +443,7 @@ class Presenter:
         if outcome is None:
             return None
         if outcome.verdict in {Verdict.ORDERS_WORKING, Verdict.STILL_WORKING}:
-            listed = describe.orders_to_cancel(outcome, picture)
+            listed = describe.orders_to_cancel(outcome, picture, self._pace.fresh_s)
             if listed is None:
                 return None
             is_locked = self._book.cancel_is_locked(listed, now)
@@ -533,7 +537,7 @@ class Presenter:
         if desk is None or aim.found is None:
             return
         if not isinstance(aim.found, Held):
-            self._drop_aim(f"{texts.REVERSE_READ_FAILED}: {texts.reason_sentence(aim.found)}")
+            self._drop_aim(f"{texts.REVERSE_READ_FAILED}: {self._reason(aim.found)}")
             return
         if (aim.found.side, aim.found.quantity) != (aim.held.side, aim.held.quantity):
             self._drop_aim(texts.reverse_changed(_held_words(aim.found)))
@@ -581,11 +585,13 @@ class Presenter:
             self._notice_reverse(why or texts.reverse_changed(_held_words(held)))
             self._reverse_ended()
 
-    def _overtake_reverse(self, scope: Scope) -> None:
-        """A flatten of the position that is being aimed at comes first."""
+    def _overtakes_reverse(self, scope: Scope) -> bool:
+        """Whether a reverse is being aimed at a position of that scope; a flatten comes first and ends it."""
         aim = self._aim
-        if aim is not None and overlap(scope, OneAccount(aim.ticket.account, aim.ticket.instrument)):
-            self._drop_aim(texts.REVERSE_OVERTAKEN)
+        if aim is None or not overlap(scope, OneAccount(aim.ticket.account, aim.ticket.instrument)):
+            return False
+        self._aim = None
+        return True
 
     def _drop_aim(self, why: str | None) -> None:
         self._aim = None
@@ -638,6 +644,7 @@ class Presenter:
                 notes=self._notes(now),
                 missing=self._missing,
                 stream_link=self._stream_link,
+                is_practice=self._is_practice,
             ),
             accounts=describe.account_choices(picture.accounts, self._account, self._nicknames),
             account=self._account,
@@ -816,7 +823,7 @@ class Presenter:
             tells = describe.tells_of(OneAccount(self._account, self._instrument), picture)
             return texts.REVERSE_NEEDS_POSITION if tells else texts.REVERSE_NOT_TOLD
         if len(rows) > 1:
-            return texts.REVERSE_TWO_POSITIONS
+            return texts.reverse_one_of(len(rows))
         instrument = names.pop()
         if instrument is None:
             return texts.REVERSE_NEEDS_READ
@@ -824,10 +831,13 @@ class Presenter:
             return texts.REVERSE_ALIAS
         held = held_position(read, self._account, instrument)
         if isinstance(held, Reason):
-            return texts.reason_sentence(held)
+            return self._reason(held)
         if self._side is not None and held.side is not self._side:
             return texts.REVERSE_OTHER_SIDE
         return held
+
+    def _reason(self, reason: Reason) -> str:
+        return texts.reason_sentence(reason, is_practice=self._is_practice)
 
     def _reverse_view(self, now: float) -> tuple[ReverseView, TicketView]:
         held = self._held()
@@ -841,24 +851,27 @@ class Presenter:
         if self._book.reverse_is_locked(held.account, held.instrument, now):
             view = self._no_reverse(texts.REVERSE_LOCKED, now)
             return replace(view, look=Look.LOCKED), ticket_view
-        lines = [texts.reverse_text(ticket, held.quantity)]
+        lines, notice = [texts.reverse_text(ticket, held.quantity)], ""
         if self._aim is not None and self._aim.found is None:
             lines.append(texts.REVERSE_CHECKING)
-        elif (notice := self._live_notice(now)) is not None:
+        elif notice := self._live_notice(now):
             lines.append(notice)
         spoken = ", ".join([texts.hold_to(texts.REVERSE), ticket.account, *lines])
-        view = ReverseView(ticket, texts.REVERSE, tuple(lines), Look.READY, self._pace.hold_narrow_s, spoken)
-        return view, ticket_view
+        hold_s = self._pace.hold_narrow_s
+        return ReverseView(
+            ticket, texts.REVERSE, tuple(lines), Look.READY, hold_s, spoken, notice
+        ), ticket_view
 
     def _no_reverse(self, why: str, now: float) -> ReverseView:
         notice = self._live_notice(now)
-        lines = (why,) if notice is None else (why, notice)
+        lines = (why, notice) if notice else (why,)
         spoken = ", ".join([texts.REVERSE, *lines])
-        return ReverseView(None, texts.REVERSE, lines, Look.DISABLED, self._pace.hold_narrow_s, spoken)
+        hold_s = self._pace.hold_narrow_s
+        return ReverseView(None, texts.REVERSE, lines, Look.DISABLED, hold_s, spoken, notice)
 
-    def _live_notice(self, now: float) -> str | None:
+    def _live_notice(self, now: float) -> str:
         notice = self._reverse_notice
-        return None if notice is None or now >= notice.until else notice.text
+        return "" if notice is None or now >= notice.until else notice.text
 
 
 def _changed_orders_at(press: Press) -> float:

@@ -7,8 +7,6 @@ from enum import Enum, auto
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleAnnouncementEvent,
     QFocusEvent,
     QHideEvent,
     QKeyEvent,
@@ -23,6 +21,7 @@ from crosstrade_panel.trading.pace import Pace
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.button_paint import Painting, Weight, paint_button
 from crosstrade_panel.ui.hold import HoldCount, QtTicks, Ticks
+from crosstrade_panel.ui.speech import announce
 from crosstrade_panel.ui.theme import DARK, Theme
 from crosstrade_panel.ui.view import Gesture, Look
 
@@ -278,7 +277,7 @@ class PressButton(QPushButton):
         Not while another gesture is in progress.
         """
         if self._face.gesture is not Gesture.CLICK:
-            self._swallow()
+            self._swallow(Source.CHORD)
             return False
         if self._phase is not Phase.IDLE or not self._begin(Source.CHORD):
             return False
@@ -309,7 +308,7 @@ class PressButton(QPushButton):
             self._end(texts.CANCELLED_GESTURE)
             return False
         if self._face.swallows or self._is_self_locked():
-            self._swallow()
+            self._swallow(source)
             return False
         self._armed_until = None
         self.hush()
@@ -387,7 +386,7 @@ class PressButton(QPushButton):
 
     def _on_assistive_press(self) -> None:
         if self._face.swallows or self._is_self_locked():
-            self._swallow()
+            self._swallow(Source.ASSISTIVE)
         elif not self.is_armed:
             self._armed_until = self._environment.clock() + self._pace.armed_s
             self._refresh_in(self._pace.armed_s)
@@ -403,9 +402,7 @@ class PressButton(QPushButton):
 
     def announce(self, text: str) -> None:
         """Have a screen reader say something now."""
-        event = QAccessibleAnnouncementEvent(self, text)
-        event.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
-        QAccessible.updateAccessibility(event)
+        announce(self, text)
 
     # Locks
 
@@ -417,7 +414,9 @@ class PressButton(QPushButton):
     def _is_self_locked(self) -> bool:
         return self._locked_until is not None and self._environment.clock() < self._locked_until
 
-    def _swallow(self) -> None:
+    def _swallow(self, source: Source) -> None:
+        if source is not Source.POINTER:  # who has no pointer may not see the flash either
+            self.announce(self._face.spoken)
         self._flash_until = self._environment.clock() + FLASH_S
         self._refresh_in(FLASH_S)
         self.repaint()

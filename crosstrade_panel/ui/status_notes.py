@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.fit import FitLabel, WrapLabel, plain_tip
+from crosstrade_panel.ui.speech import announce
 from crosstrade_panel.ui.theme import SYMBOLS, mark
 from crosstrade_panel.ui.view import StatusView, StreamView, Tone
 
@@ -29,6 +30,7 @@ class StatusNotes(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._told: tuple[str, ...] = ()
         self._notes = WrapLabel()
         self._notes.setObjectName("statusNotes")
         self._notes.setProperty("tone", "doubt")
@@ -54,6 +56,10 @@ class StatusNotes(QWidget):
 
     def show_notes(self, status: StatusView, stream: StreamView) -> None:
         """Show the notes, or nothing at all."""
+        for note in status.notes:
+            if note not in self._told:
+                announce(self, note)
+        self._told = status.notes
         self._notes.setText("\n".join(f"! {note}" for note in status.notes))
         self._notes.setVisible(bool(status.notes))
         tone = Tone.DOUBT if stream.may_reconnect else Tone.NEUTRAL

@@ -16,7 +16,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import (
     QBrush,
     QColor,
-    QFontMetrics,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
@@ -476,8 +475,3 @@ def order_id_lines(order_ids: Sequence[str]) -> Lines:
     return Lines.of(
         [Line((number, order_id), (Cell(order_id),)) for number, order_id in enumerate(order_ids)]
     )
-
-
-def text_width(widget: QWidget, text: str) -> int:
-    """Width of a text in a widget's font, in pixels."""
-    return QFontMetrics(widget.font()).horizontalAdvance(text)

@@ -87,16 +87,6 @@ class Theme:
             Tone.NEUTRAL: self.text,
         }[tone]
 
-    def tone_surface(self, tone: Tone) -> str:
-        """What a banner of this tone is painted on."""
-        return {
-            Tone.GOOD: self.good_surface,
-            Tone.BAD: self.bad_surface,
-            Tone.DOUBT: self.doubt_surface,
-            Tone.BUSY: self.busy_surface,
-            Tone.NEUTRAL: self.surface,
-        }[tone]
-
     def profit_colour(self, sign: int) -> str:
         """Text of a profit, a loss, or neither; the sign is also written."""
         return self.gain if sign > 0 else self.loss if sign < 0 else self.text
@@ -445,7 +435,6 @@ QTabBar::tab:hover {{ color: {text}; }}
 QTabBar::tab:selected {{ color: {text}; border-bottom: 2px solid {accent}; }}
 QTabBar::tab:focus {{ border: 1px solid {accent}; border-bottom: 2px solid {accent}; }}
 QScrollArea, QScrollArea > QWidget > QWidget#lowerPart {{ background: transparent; border: none; }}
-QScrollArea#outcomeBanner:focus {{ border: 1px solid {accent}; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 8px; margin: 0; }}
 QScrollBar::handle {{ background: {line}; border-radius: 4px; min-height: 18px; min-width: 18px; }}

@@ -58,7 +58,10 @@ class FlattenView:
 
 @dataclass(frozen=True, slots=True)
 class ReverseView:
-    """The REVERSE button. `ticket` is None while it is disabled; then `lines` say why."""
+    """The REVERSE button. `ticket` is None while it is disabled; then `lines` say why.
+
+    `notice`: the line of them that says what became of a gesture a moment ago; empty where none does.
+    """
 
     ticket: ReverseTicket | None
     title: str
@@ -66,6 +69,7 @@ class ReverseView:
     look: Look
     hold_s: float
     spoken: str
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

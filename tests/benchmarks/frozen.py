@@ -78,20 +78,20 @@ def compare(folders: Mapping[str, Path], *, quick: bool) -> list[Figure]:
             trusting = trusting_copy(folder, ends.authority, Path(scratch, f"frozen-{number}"))
             commands[name] = [str(trusting / NAME)]
         title = "frozen: command line started → last byte at the server"
-        figures.append(_figure(title, commands, _commanded(commands, ends, environ, rounds)))
+        figures.append(_figure("command line", title, commands, _commanded(commands, ends, environ, rounds)))
         if missing := [tool for tool in ("Xvfb",) if shutil.which(tool) is None]:
             figures.append(Figure("P14", "frozen: painted", (), notes=(f"needs {', '.join(missing)}",)))
         else:
             title = "frozen: process started → first paint on the screen"
-            figures.append(_figure(title, commands, _painted(commands, environ, rounds)))
+            figures.append(_figure("painted", title, commands, _painted(commands, environ, rounds)))
     return figures
 
 
-def _figure(title: str, commands: Commands, found: Mapping[str, list[float]]) -> Figure:
+def _figure(what: str, title: str, commands: Commands, found: Mapping[str, list[float]]) -> Figure:
     rows = {name: Row(name, tuple(found[name])) for name in commands}
     base = rows[AS_IT_IS]
     goals = tuple(
-        Goal(f"{name}: p50 against {AS_IT_IS}", ratio(row, base), must=1.3)
+        Goal(f"{name}, {what}: p50 against {AS_IT_IS}", ratio(row, base), must=1.3)
         for name, row in rows.items()
         if row is not base
     )

@@ -95,18 +95,26 @@ class BareLoop:
         )
 
 
-async def calm(limit_s: float) -> float:
-    """Wait until the machine is calm, so many seconds at most; how many it took.
+class Patience:
+    """Waits until the machine is calm: for so many seconds at most, all its times together.
 
     On a machine that others use too, what they take would else be measured. What is measured next counts
     whatever comes: nothing is left out afterwards.
     """
-    if not limit_s:
-        return 0.0
-    command = [sys.executable, "-m", __name__, str(limit_s)]
-    began = time.perf_counter()
-    await in_thread("calm", lambda: subprocess.run(command, cwd=ROOT, check=True))
-    return time.perf_counter() - began
+
+    def __init__(self, limit_s: float) -> None:
+        self.waited_s = 0.0
+        self._limit_s = limit_s
+
+    async def calm(self) -> None:
+        """Until a loop with nothing else to do was in time for a while, or patience is at its end."""
+        left_s = self._limit_s - self.waited_s
+        if left_s <= 0:
+            return
+        command = [sys.executable, "-m", __name__, str(left_s)]
+        began = time.perf_counter()
+        await in_thread("calm", lambda: subprocess.run(command, cwd=ROOT, check=True))
+        self.waited_s += time.perf_counter() - began
 
 
 async def _beats() -> AsyncIterator[tuple[float, float]]:

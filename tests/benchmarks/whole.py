@@ -92,7 +92,7 @@ def run_program(
         program = Program(application, paths, Redactor(), practice=base_url is None, base_url=base_url)
         program.show()
         try:
-            run(application, lambda: _with(program, work))
+            run(application, lambda: _with(program, work), lambda: program.is_unresolved)
         finally:
             end_log(log)
 

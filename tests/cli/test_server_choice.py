@@ -1,6 +1,7 @@
 """Which server, and with which token."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from crosstrade_panel.server_choice import (
     practice_server,
 )
 from crosstrade_panel.storage.credentials import StoreProblem, TokenFault, TokenSource
-from crosstrade_panel.storage.settings import LoadedSettings, Note, NoteKind, Settings
+from crosstrade_panel.storage.settings import LoadedSettings, Note, NoteKind, Settings, SettingsFile
 
 VENDOR = "https://app.crosstrade.io:443"
 OTHER = "https://other.example"
@@ -78,11 +79,38 @@ def test_a_bad_address_sends_no_token_anywhere(url: str) -> None:
     assert url not in choice.problem.detail
 
 
-def test_a_bad_address_in_the_settings_does_not_lead_to_the_vendor() -> None:
-    notes = (Note(NoteKind.BAD_VALUE, "base_url", "must begin with https://"),)
-    choice = choose(None, {"CROSSTRADE_TOKEN": "made-up"}, LoadedSettings(Settings(), notes))
-    assert isinstance(choice.problem, AddressProblem)
-    assert choice.came_from == "settings"
+@pytest.mark.parametrize(
+    "text",
+    [
+        'base_url = "http://other.example"',
+        f'base_url = "{OTHER}"\nsound = flase',
+        f'sound = flase\r\n  base_url="{OTHER}"\r\n',
+        f'"base_url" = "{OTHER}"\n"base_url" = "{OTHER}"',
+        f'base_url "{OTHER}"',
+        f'# caf\xe9\nbase_url = "{OTHER}"',
+    ],
+)
+def test_an_address_that_the_settings_name_and_lose_does_not_lead_to_the_vendor(
+    text: str, tmp_path: Path
+) -> None:
+    file = SettingsFile(tmp_path / "settings.toml")
+    for encoding in ("latin-1", "utf-16"):
+        file.path.write_bytes(text.encode(encoding))
+        choice = choose(None, {"CROSSTRADE_TOKEN": "made-up"}, file.load())
+        assert isinstance(choice.problem, AddressProblem)
+        assert choice.came_from == "settings"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sound = flase", 'sound = flase\nbase_url = ""\n', "sound = flase\nbase_url='' # none\r\n", "\0" * 99],
+)
+def test_a_broken_file_that_names_no_server_leads_to_the_vendor(text: str, tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path / "settings.toml")
+    file.path.write_text(text, newline="")
+    loaded = file.load()
+    assert [note.kind for note in loaded.notes] == [NoteKind.BROKEN_FILE]
+    assert choose(None, {"CROSSTRADE_TOKEN": "made-up"}, loaded).origin == VENDOR
 
 
 def test_another_bad_setting_changes_nothing_of_the_server() -> None:

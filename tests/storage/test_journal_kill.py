@@ -12,7 +12,7 @@ import pytest
 from crosstrade_panel.storage import owner
 from crosstrade_panel.storage.journal import SqliteJournal
 from crosstrade_panel.storage.owner import is_same_boot, this_process
-from crosstrade_panel.trading.ports import Entry, EntryKind
+from crosstrade_panel.trading.ports import Entry, EntryKind, Fact
 from tests.storage.test_journal import NOW, wait_until
 
 STEPS = ["intent", "attempt", "answer", "read", "read", "outcome", "acknowledged"]
@@ -179,3 +179,30 @@ def test_what_the_system_did_not_tell_of_this_process_once_is_asked_again(
         assert not this_process().is_alive()
     assert this_process() == me
     assert this_process().is_alive()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "cause", "is_open"),
+    [
+        ("unknown", "interrupted", True),
+        ("unknown", "no_answer", False),
+        ("flat", None, False),
+        ("not_sent", "interrupted_before_sending", False),
+    ],
+)
+def test_a_press_that_was_cut_short_is_left_open_until_its_outcome_is_known(
+    path: Path, verdict: str, cause: str | None, is_open: bool
+) -> None:
+    with child(path, "theirs") as process:
+        step(process, "intent")
+    process.wait(SOON_S)
+    journal = SqliteJournal(path)
+
+    def end(verdict: str, cause: str | None) -> list[str]:
+        facts: dict[str, Fact] = {"verdict": verdict, "fates": [], "cause": cause}
+        journal.write(Entry("theirs", EntryKind.OUTCOME, 1.0, NOW, facts)).result(SOON_S)
+        return [press.press_id for press in journal.open_presses().result(SOON_S)]
+
+    assert end(verdict, cause) == (["theirs"] if is_open else [])
+    assert end("flat", None) == []
+    assert journal.close(SOON_S)

@@ -178,6 +178,23 @@ def test_a_broken_file_means_defaults_and_is_kept_when_a_new_one_is_written(
     assert file.load() == LoadedSettings(Settings(theme="dark"))
 
 
+@pytest.mark.parametrize(
+    "changes", [{"theme": "dark"}, {"theme": "dark", "base_url": "https://other.example"}]
+)
+def test_a_broken_file_that_names_a_server_gives_way_only_to_another_address(
+    file: SettingsFile, changes: dict[str, str]
+) -> None:
+    content = 'base_url = "https://proxy.example"\nsound = flase\n'
+    put(file, content)
+    (note,) = file.save(changes)
+    if "base_url" in changes:
+        assert note.kind is NoteKind.SET_ASIDE
+        assert file.load() == LoadedSettings(Settings(theme="dark", base_url="https://other.example"))
+    else:
+        assert note.kind is NoteKind.CANNOT_WRITE
+        assert file.path.read_text() == content
+
+
 def test_a_byte_order_mark_is_no_fault(file: SettingsFile) -> None:
     file.path.parent.mkdir()
     file.path.write_bytes(b"\xef\xbb\xbfsound = false\r\n")

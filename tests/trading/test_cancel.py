@@ -98,6 +98,7 @@ async def test_orders_read_too_long_ago_or_before_a_sleep_do_not_stand_for_a_pai
     by_ids = [("Sim101", None, "a"), ("Sim101", None, "b")]
     old = await listed(make_panel, ONE, TWO)
     await asyncio.sleep(10.1)
+    await old.look()
     await cancel(old, ONE, TWO)
     assert old.gateway.cancelled == by_ids
     slept = await listed(make_panel, ONE, TWO)
@@ -129,6 +130,28 @@ async def test_nothing_is_sent_where_nobody_knows_whether_a_position_is_open(mak
     assert (await cancel(spoiled, ONE)).verdict is Verdict.NOT_SENT
     assert not never_read.gateway.cancelled
     assert not spoiled.gateway.cancelled
+
+
+@pytest.mark.parametrize("why", ["old", "before a sleep", "not connected", "not listed"])
+async def test_nothing_is_sent_on_a_read_that_says_nothing_of_now_or_of_the_account(
+    make_panel: Make, why: str
+) -> None:
+    panel = await listed(make_panel, ONE)
+    match why:
+        case "old":
+            await asyncio.sleep(panel.desk.pace.fresh_s + 1.0)
+        case "before a sleep":
+            panel.desk.begin_anew()
+            await asyncio.sleep(0.1)
+        case "not connected":
+            panel.gateway.accounts_listed[0] = Account("Sim101", connected=False)
+            await panel.look()
+        case _:
+            del panel.gateway.accounts_listed[0]
+            await panel.look()
+    outcome = await cancel(panel, ONE)
+    assert (outcome.verdict, outcome.reason) == (Verdict.NOT_SENT, Reason(Cause.NOT_AS_READ))
+    assert panel.gateway.cancelled == []
 
 
 async def test_a_position_in_another_pair_hinders_nothing(make_panel: Make) -> None:
@@ -283,13 +306,14 @@ async def test_the_empty_lists_of_an_add_on_that_is_away_never_prove_anything(ma
 async def test_reads_without_the_orders_prove_nothing_while_nobody_lists_their_account_readably(
     make_panel: Make,
 ) -> None:
-    silent = await listed(make_panel, ONE)
-    silent.gateway.before_read = fail_reads(Source.SNAPSHOT, Source.ACCOUNTS)
-    spoiled = await listed(make_panel, ONE)
-    spoiled.gateway.flaws = lambda source, _number: Flaws(
-        accounts=frozenset() if source is Source.ORDERS else frozenset({"sim101"})
-    )
-    for panel, cause in ((silent, Cause.ORDERS_UNREAD), (spoiled, Cause.ROW_UNREADABLE)):
+    for cause in (Cause.ORDERS_UNREAD, Cause.ROW_UNREADABLE):
+        panel = await listed(make_panel, ONE)
+        if cause is Cause.ORDERS_UNREAD:
+            panel.gateway.before_read = fail_reads(Source.SNAPSHOT, Source.ACCOUNTS)
+        else:
+            panel.gateway.flaws = lambda source, _number: Flaws(
+                accounts=frozenset() if source is Source.ORDERS else frozenset({"sim101"})
+            )
         press = panel.cancel_press(ONE)
         outcome = await Cancel(panel.desk)(press)
         assert panel.gateway.working["Sim101"] == []
@@ -314,6 +338,7 @@ async def test_each_account_is_told_for_itself(make_panel: Make) -> None:
     panel = await listed(make_panel, ONE)
     panel.gateway.accounts_listed = [Account(name, connected=True) for name in accounts]
     panel.gateway.working = {each.account: [each] for each in orders}
+    await panel.look()
     endings: dict[str, Callable[[FakeGateway], Exception]] = {
         "Sim102": refused,
         "Sim103": lambda _gateway: NotSentError(Reason(Cause.CONNECT_FAILED)),

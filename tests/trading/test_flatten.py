@@ -239,6 +239,42 @@ async def test_no_position_while_a_reverse_may_still_enter_is_read_on_until_it_c
     assert outcome.fates[0].still_open == (position(side=Side.LONG),)
 
 
+async def test_no_position_does_not_hide_what_two_reads_show_on_the_other_side(make_panel: Make) -> None:
+    gateway = FakeGateway(open=[position()], on_flatten=raising(NO_POSITION))
+    panel = make_panel(gateway)
+    await panel.look()
+    gateway.open = [position(side=Side.LONG)]  # the stop was hit, and then the orphan of its target
+    outcome = await flatten(panel, OneAccount("Sim101"))
+    assert (outcome.verdict, outcome.fates[0].still_open) == (Verdict.OVERFILLED, tuple(gateway.open))
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_no_position_of_an_account_that_is_away_cannot_be_told(make_panel: Make, scope: Scope) -> None:
+    gateway = FakeGateway(on_flatten=raising(NO_POSITION))
+    panel = make_panel(gateway)
+    await panel.look()
+    gateway.accounts_listed[0] = Account("Sim101", connected=False)
+    outcome = await flatten(panel, scope)
+    assert (outcome.verdict, outcome.reason) == (Verdict.CANNOT_TELL, Reason(Cause.NOT_CONNECTED))
+
+
+@pytest.mark.parametrize(
+    ("connected", "has_past", "elsewhere"), [(True, True, 0), (False, True, None), (True, False, 0)]
+)
+async def test_after_a_refusal_nothing_open_is_said_only_of_an_account_of_which_a_read_tells(
+    make_panel: Make, connected: bool, has_past: bool, elsewhere: int | None
+) -> None:
+    error = RefusedError(Reason(Cause.SERVER_SAID_NO, "", 400), sent_at=1000.0, answered_at=1000.01)
+    gateway = FakeGateway(on_flatten=raising(error))
+    panel = make_panel(gateway, has_past=has_past)
+    gateway.accounts_listed[0] = Account("Sim101", connected=connected)
+    if has_past:
+        await panel.look()
+    outcome = await flatten(panel, OneAccount("Sim101"))
+    assert outcome.verdict is Verdict.REFUSED
+    assert outcome.elsewhere_open == elsewhere
+
+
 async def test_no_position_where_one_was_read_before_is_flat_and_its_orders_are_looked_at(
     make_panel: Make,
 ) -> None:

@@ -60,6 +60,13 @@ def test_an_unresolved_press_locks_until_three_seconds_after_sending() -> None:
     assert made.flatten_lock(SIM101, 4.0).lock is Lock.AGAIN
 
 
+def test_what_goes_out_again_locks_until_three_seconds_after_its_newest_attempt() -> None:
+    press = press_of(SIM101)
+    press.attempted_at = 2.9
+    assert book(press).flatten_lock(SIM101, 5.89).lock is Lock.LOCKED
+    assert book(press).flatten_lock(SIM101, 5.9).lock is Lock.AGAIN
+
+
 def test_an_answer_and_one_read_after_it_unlock_earlier_but_a_read_without_an_answer_does_not() -> None:
     press = press_of(SIM101)
     made = book(press)

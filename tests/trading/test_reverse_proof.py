@@ -257,7 +257,7 @@ def test_what_was_not_read_at_all_says_so_and_the_last_failure_says_more() -> No
 
 def test_an_entry_nobody_looked_for_leaves_the_reverse_unread() -> None:
     fate = proof(*twice()).judge(final=True).fates[0]
-    assert (fate.verdict, fate.reason) == (Verdict.NOT_PROVED, Reason(Cause.READS_FAILED))
+    assert (fate.verdict, fate.reason) == (Verdict.NOT_PROVED, Reason(Cause.ENTRY_UNREAD))
 
 
 def test_only_an_entry_that_works_is_shown_as_working() -> None:

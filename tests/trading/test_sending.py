@@ -393,6 +393,23 @@ async def test_in_silence_only_what_can_be_believed_is_shown(make_panel: Make) -
     await task
 
 
+async def test_in_silence_nothing_open_is_shown_only_where_a_read_tells_of_the_account(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[position()]))
+    silent_for(12.0)(panel)
+    press = panel.press(SIM101)
+    task = asyncio.create_task(Flatten(panel.desk)(press))
+    panel.gateway.open = []
+    panel.gateway.accounts_listed = [Account("Sim101", connected=False)]
+    await asyncio.sleep(6.0)
+    assert shown_of(press) is None
+    panel.gateway.accounts_listed = [Account("Sim101", connected=True)]
+    await asyncio.sleep(4.0)
+    assert shown_of(press) == ()
+    await task
+
+
 async def test_a_read_in_silence_that_comes_back_after_the_answer_is_the_last_one(make_panel: Make) -> None:
     panel = make_panel(FakeGateway(open=[position()], latency_s=0.5))
     silent_for(1.2, position())(panel)

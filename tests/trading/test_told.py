@@ -106,6 +106,10 @@ async def test_what_is_open_elsewhere_is_told_only_where_the_whole_list_could_be
 async def test_after_a_no_the_positions_are_read_and_where_they_fail_the_snapshot(make_panel: Make) -> None:
     panel = make_panel(FakeGateway(open=[position()], on_flatten=raising(no_at(1000.1, 1000.2))))
     await flatten(panel)
+    # Nobody had listed the accounts yet: only the snapshot says of which a read tells.
+    assert [source for source, _ in panel.gateway.reads] == [Source.SNAPSHOT]
+    panel.gateway.reads.clear()
+    await flatten(panel)
     assert [source for source, _ in panel.gateway.reads] == [Source.POSITIONS]
     panel.gateway.reads.clear()
     panel.gateway.before_read = fail_reads(Source.POSITIONS)

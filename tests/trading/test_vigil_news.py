@@ -11,7 +11,7 @@ from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Verdic
 from crosstrade_panel.domain.scope import EveryAccount, OneAccount, Scope, Side
 from crosstrade_panel.domain.snapshot import Account, Position, Source
 from crosstrade_panel.trading.flatten import Flatten
-from crosstrade_panel.trading.ports import Receipt, UnknownOutcomeError
+from crosstrade_panel.trading.ports import EntryKind, Receipt, UnknownOutcomeError
 from crosstrade_panel.trading.press import Press
 from crosstrade_panel.trading.vigil import Vigil
 from tests.fakes import NOON, FakeGateway, fail_reads, position
@@ -241,3 +241,94 @@ async def test_answered_late_an_account_that_is_away_cannot_be_told_whatever_is_
     away = Reason(Cause.NOT_CONNECTED)
     assert outcome_of(press).fates == (Fate("Sim101", Verdict.CANNOT_TELL, still_open=(SHORT,), reason=away),)
     assert (outcome_of(press).verdict, outcome_of(press).reason) == (Verdict.CANNOT_TELL, away)
+
+
+# -- an account that was not connected, and is by now ---
+
+
+async def flat_without(make_panel: Make, *, was_connected: bool) -> tuple[Any, Press]:
+    """Everything is flattened while Sim102 is not connected."""
+    panel = make_panel(FakeGateway(open=[SHORT]))
+    if was_connected:
+        await panel.look()
+    panel.gateway.accounts_listed[1] = Account("Sim102", connected=False)
+    return panel, await flatten(panel, EveryAccount())
+
+
+def connect(panel: Any, *rows: Position) -> None:
+    panel.gateway.accounts_listed[1] = Account("Sim102", connected=True)
+    panel.gateway.open = list(rows)
+
+
+@pytest.mark.parametrize("was_connected", [False, True])
+async def test_what_is_open_in_an_account_that_connects_is_still_open_and_flat_no_longer_claimed(
+    make_panel: Make, was_connected: bool
+) -> None:
+    panel, press = await flat_without(make_panel, was_connected=was_connected)
+    assert outcome_of(press).verdict is (Verdict.CANNOT_TELL if was_connected else Verdict.FLAT)
+    async with panel.followed():
+        await asyncio.sleep(5.0)
+        connect(panel, OTHER)
+        await asyncio.sleep(5.0)
+        told = outcome_of(press)
+        assert told.verdict is Verdict.STILL_OPEN
+        assert told.fates[1] == Fate("Sim102", Verdict.STILL_OPEN, still_open=(OTHER,))
+        assert (told.timings.proved_s, told.reason) == (None, None)
+        panel.gateway.open = []
+        await asyncio.sleep(20.0)
+    assert outcome_of(press).verdict is Verdict.FLAT
+    assert all(fate.takes_headline for fate in outcome_of(press).fates)
+
+
+async def test_rows_of_an_account_that_is_still_away_are_shown_and_it_still_cannot_be_told(
+    make_panel: Make,
+) -> None:
+    panel, press = await flat_without(make_panel, was_connected=True)
+    async with panel.followed():
+        panel.gateway.open = [OTHER]
+        await asyncio.sleep(5.0)
+    away = Reason(Cause.NOT_CONNECTED)
+    assert outcome_of(press).fates[1] == Fate("Sim102", Verdict.CANNOT_TELL, still_open=(OTHER,), reason=away)
+
+
+async def test_an_account_that_connects_long_after_the_press_is_named_and_takes_no_headline(
+    make_panel: Make,
+) -> None:
+    panel, press = await flat_without(make_panel, was_connected=False)
+    async with panel.followed():
+        await asyncio.sleep(panel.desk.pace.reopened_loud_s + 10.0)
+        connect(panel, OTHER)
+        await asyncio.sleep(5.0)
+    assert outcome_of(press).verdict is Verdict.FLAT
+    assert outcome_of(press).fates[1] == Fate(
+        "Sim102", Verdict.CANNOT_TELL, still_open=(OTHER,), takes_headline=False
+    )
+
+
+async def test_a_late_answer_that_tells_of_half_is_kept_and_leaves_the_doubt(make_panel: Make) -> None:
+    late: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    panel = make_panel(FakeGateway(open=[SHORT], on_flatten=losing(SHORT, late=late)))
+    press = await flatten(panel)
+    assert outcome_of(press).verdict is Verdict.STILL_OPEN
+    half = Reason(Cause.HALF_DONE, "Failed to close all")
+    receipt = panel.gateway.receipt([SHORT, OTHER], ("id-1",))
+    late.set_exception(UnknownOutcomeError(half, answered_at=panel.gateway.now(), receipt=receipt))
+    async with panel.followed():
+        await asyncio.sleep(5.0)
+    told = outcome_of(press)
+    assert (told.order_ids, told.closed_positions) == (("id-1",), (SHORT, OTHER))
+    assert told.verdict is Verdict.CLOSED_MORE_THAN_ASKED
+    assert [fate.verdict for fate in told.fates] == [Verdict.STILL_OPEN, Verdict.CLOSED_MORE_THAN_ASKED]
+    kept = panel.journal.facts(EntryKind.ANSWER)[-1]
+    assert (kept["result"], kept["order_ids"]) == ("unknown", ["id-1"])
+    assert len(kept["closed_positions"]) == 2
+
+
+async def test_a_late_answer_without_a_report_changes_nothing(make_panel: Make) -> None:
+    late: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    panel = make_panel(FakeGateway(open=[SHORT], on_flatten=losing(SHORT, late=late)))
+    press = await flatten(panel)
+    told = outcome_of(press)
+    late.set_exception(UnknownOutcomeError(DOUBT, answered_at=panel.gateway.now()))
+    await asyncio.sleep(1.0)
+    assert (press.outcome, press.notes) == (told, [])

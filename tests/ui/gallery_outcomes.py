@@ -230,7 +230,7 @@ def _action(found: Press, shown: Picture) -> BannerAction | None:
     ended = found.outcome
     if ended is None:
         return None
-    listed = describe.orders_to_cancel(ended, shown)
+    listed = describe.orders_to_cancel(ended, shown, 10.0)
     if listed is not None and ended.verdict in {Verdict.ORDERS_WORKING, Verdict.STILL_WORKING}:
         return describe.cancel_action(listed, Pace(), is_locked=False)
     scope = describe.flatten_again(found, ended)
@@ -464,7 +464,7 @@ def _buttons(base: PanelView) -> Iterator[tuple[str, PanelView]]:
         yield f"reverse_{name}", replace(base, reverse=replace(base.reverse, lines=lines), ticket=filled)
     for name, why in (
         ("other_side", texts.REVERSE_OTHER_SIDE),
-        ("two_positions", texts.REVERSE_TWO_POSITIONS),
+        ("two_positions", texts.reverse_one_of(2)),
         ("alias", texts.REVERSE_ALIAS),
         ("locked", texts.REVERSE_LOCKED),
     ):

@@ -13,7 +13,7 @@ from crosstrade_panel.domain.scope import OneAccount, Side
 from crosstrade_panel.domain.snapshot import Source
 from crosstrade_panel.trading.ports import ReadFailedError, RefusedError, UnknownOutcomeError
 from crosstrade_panel.trading.press import Press
-from crosstrade_panel.ui.view import ActionKind, BannerAction, BannerView, Gesture, Look, Tone
+from crosstrade_panel.ui.view import ActionKind, BannerAction, BannerView, Gesture, Look, TicketFields, Tone
 from tests.fakes import FakeGateway, VirtualTimeLoop, fail_reads, order, position
 from tests.ui.rig import Rig
 
@@ -171,8 +171,10 @@ async def test_orders_that_work_on_are_offered_to_be_cancelled_and_the_cancel_is
         Gesture.CLICK,
     )
     assert offered.lines == ("Sim101 · MES 12-25", "Buy 2 MES 12-25 Stop Market (Working)")
+    rig.presenter.on_ticket(TicketFields(quantity="4"))
     rig.presenter.on_banner_action(banner(rig).press_id, offered)
     await rig.finish()
+    assert rig.view().ticket.fields == TicketFields()
     assert rig.gateway.cancelled == [("Sim101", None, "order-1")]
     assert banner(rig).title.startswith("CANCELLED ")
     assert "Buy 2 MES 12-25 Stop Market: works no more" in banner(rig).lines

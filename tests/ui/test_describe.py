@@ -331,6 +331,15 @@ def test_the_link_is_told_in_words(shown: Picture, missing: str, words: str, ton
     assert view.budget == ("" if missing else "budget ~17")
 
 
+def test_after_a_sleep_what_was_read_before_it_is_no_picture_of_now() -> None:
+    slept = replace(picture(position()), age_s=None)
+    view = button(SIM101, slept)
+    assert view.look is Look.LOOKS_DEAD
+    assert view.lines[1] == texts.positions_unknown(None)
+    assert describe.status(slept, 1000.0, budget=9.0, notes=()).link == texts.CONNECTING
+    assert describe.preview(SIM101, slept).summary == texts.PREVIEW_UNREAD
+
+
 # --- banner and result --------------------------------------------------------------------------------------
 
 
@@ -389,7 +398,7 @@ def test_orders_left_working_are_named_once_on_the_button_that_cancels_them_or_e
     stop, limit = order(order_id="o1"), order(order_id="o2")
     found, ended = left_working(stop, limit)
     shown = picture()
-    listed = describe.orders_to_cancel(ended, shown)
+    listed = describe.orders_to_cancel(ended, shown, 10.0)
     assert listed is not None
     cancel = describe.cancel_action(listed, Pace(), is_locked=False)
     named = texts.named([texts.order_text(stop), texts.order_text(limit)])
@@ -401,6 +410,24 @@ def test_orders_left_working_are_named_once_on_the_button_that_cancels_them_or_e
     one = describe.cancel_action(ListedOrders((stop,)), Pace(), is_locked=False)
     assert f"2 orders working: {named}" in words_of(found, shown, one)
     assert f"2 orders working: {named}" in words_of(found, shown, describe.stop_action())
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        picture(position()),
+        picture(age_s=10.1),
+        replace(picture(), age_s=None),
+        picture(accounts=(replace(SIMS[0], connected=False), *SIMS[1:])),
+        picture(accounts=SIMS[1:]),
+        picture(accounts=()),
+        picture(flaws=Flaws(accounts=frozenset({"sim101"}))),
+    ],
+)
+def test_no_cancel_is_offered_where_a_position_may_be_open_in_the_pair(shown: Picture) -> None:
+    _, ended = left_working(order(order_id="o1"))
+    assert describe.orders_to_cancel(ended, picture(), 10.0) is not None
+    assert describe.orders_to_cancel(ended, shown, 10.0) is None
 
 
 def flat_press(**facts: object) -> Press:

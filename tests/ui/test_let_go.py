@@ -197,13 +197,21 @@ def test_what_was_sent_is_never_called_not_sent(desk: Desk, said: list[str]) -> 
 @pytest.mark.parametrize("look", [Look.LOCKED, Look.DISABLED])
 def test_nothing_is_said_where_no_gesture_had_begun(desk: Desk, said: list[str], look: Look) -> None:
     show_hold(desk, look=look)
-    for gesture in (click, double_click, slide_off, press_chord_briefly):
+    for gesture in (click, double_click, slide_off):
         gesture(desk)
     show_hold(desk)
     QTest.mouseMove(flatten(desk), OFF)
     QTest.mouseClick(flatten(desk), Qt.MouseButton.RightButton)
     assert flatten(desk).told == ""
     assert said == []
+
+
+@pytest.mark.parametrize("look", [Look.LOCKED, Look.DISABLED])
+def test_who_presses_by_keys_what_is_locked_hears_why(desk: Desk, said: list[str], look: Look) -> None:
+    show_hold(desk, look=look)
+    press_chord_briefly(desk)
+    assert flatten(desk).told == ""
+    assert said == [flatten(desk).face.spoken]
 
 
 def test_a_lock_that_ends_a_gesture_speaks_for_itself(desk: Desk, said: list[str]) -> None:

@@ -493,7 +493,23 @@ async def test_a_flatten_of_the_position_overtakes_the_reverse(rig: Rig) -> None
     await asyncio.sleep(0.3)
     rig.presenter.on_flatten(SIM101)
     assert rig.reverse_ends == 1, "at once, not when the hold is complete"
+    await asyncio.sleep(0.04)
     assert texts.REVERSE_OVERTAKEN in rig.view().reverse.lines
+    rig.presenter.on_reverse_held(ticket)
+    await rig.finish()
+    assert rig.sent == [SIM101]
+
+
+async def test_a_flatten_that_overtakes_a_reverse_leaves_whatever_breaks_in_the_window(rig: Rig) -> None:
+    ticket = rig.hold_reverse()
+    await asyncio.sleep(0.3)
+
+    def broken() -> None:
+        raise RuntimeError
+
+    rig.presenter._reverse_ended = broken
+    with pytest.raises(RuntimeError):
+        rig.presenter.on_flatten(SIM101)
     rig.presenter.on_reverse_held(ticket)
     await rig.finish()
     assert rig.sent == [SIM101]
@@ -571,7 +587,7 @@ async def test_reverse_says_why_it_is_disabled(rig: Rig) -> None:
     rig.gateway.open = [position(), position(instrument="ES 12-25")]
     rig.presenter.on_account("Sim101")
     await rig.read()
-    assert why() == texts.REVERSE_TWO_POSITIONS
+    assert why() == texts.reverse_one_of(2)
     rig.presenter.on_instrument("ES 12-25")
     assert rig.view().reverse.ticket is not None
     await rig.pass_time(10.1)

@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QWidget
 
 from crosstrade_panel.domain.scope import OneAccount, Side
+from crosstrade_panel.ui import status_notes
 from crosstrade_panel.ui.action_button import HEIGHT, ActionButton
 from crosstrade_panel.ui.banner import BannerCard
 from crosstrade_panel.ui.button_paint import Painting, Weight, fitted_texts
@@ -558,3 +559,55 @@ def test_a_button_that_grew_a_moment_ago_takes_no_press_that_was_aimed_at_what_l
     desk.pass_time(1.0)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert desk.acted == [(banner.press_id, grown.action)]
+
+
+# Notes, which lie above the outcomes
+
+
+def noted(desk: Desk, *notes: str) -> None:
+    status = replace(gallery.POSITIONS.status, notes=notes)
+    desk.window.show_panel(replace(gallery.POSITIONS, status=status, banners=(reopened(HOLD),)))
+    desk.settle()
+
+
+def test_a_note_that_comes_or_goes_does_not_move_an_action_from_under_the_finger(desk: Desk) -> None:
+    noted(desk, "the first")
+    desk.clock.now += 1
+    notes = desk.window.findChild(QLabel, "statusNotes")
+    assert notes is not None
+    pressed = action(desk)
+    at = pressed.mapTo(desk.window, QPoint())
+    for said in ((), ("the first", "and another")):
+        QTest.mousePress(pressed, LEFT)
+        desk.pass_time(0.3)
+        noted(desk, *said)
+        assert (notes.text(), pressed.mapTo(desk.window, QPoint())) == ("! the first", at)
+        desk.pass_time(HOLD.hold_s)
+        QTest.mouseRelease(pressed, LEFT)
+        assert desk.acted.pop() == ("p7", HOLD)
+        desk.clock.now += 1
+    noted(desk, "and another")
+    assert notes.text() == "! and another"
+
+
+def test_a_note_is_brought_into_sight_and_said_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(status_notes, "announce", lambda _widget, text: heard.append(text))
+    desk.window.resize(333, 640)
+    noted(desk)
+    area = desk.window.findChild(QScrollArea, "lowerArea")
+    notes = desk.window.findChild(QLabel, "statusNotes")
+    assert area is not None
+    assert notes is not None
+    desk.window.open_settings()
+    desk.settle()
+    assert area.verticalScrollBar().value() > 0
+    noted(desk, "3 presses unresolved — close again to leave")
+    noted(desk, "3 presses unresolved — close again to leave")
+    assert not notes.visibleRegion().isEmpty()
+    assert heard == ["3 presses unresolved — close again to leave"]
+    desk.window.open_settings()
+    desk.settle()
+    noted(desk)
+    assert notes.visibleRegion().isEmpty()
+    assert area.verticalScrollBar().value() > 0, "what goes scrolls nothing"
