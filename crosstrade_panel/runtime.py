@@ -294,7 +294,7 @@ class Garbage:
         By how long it took, not by how many are counted: what was freed is taken off that, and all who live
         are looked through. What survived is looked at once more with the next ones; what survived that, too,
         every two minutes, but for up to half an hour not while there is something to do: with three wide
-        presses unresolved it took 0.19 s, which breaks a hold. Python would look at ten times as much.
+        presses unresolved it takes 0.1 to 0.2 s, which breaks a hold. Python would look at ten times as much.
         """
         began = self._clock()
         late_s = began - self._oldest_due

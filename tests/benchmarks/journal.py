@@ -23,7 +23,7 @@ from tests.benchmarks.whole import Numbers, in_a_process, run_program, until
 _PRESSES = 100_000
 _TIMES, _QUICK_TIMES = 30, 5
 _SETTLE_S = 3.0
-_BETWEEN_S = 1.0
+_BETWEEN_S = 0.5
 _PATIENCE_S = 1_800.0
 """For so long it waits for a machine that is calm."""
 _FRAME_MS = 16.0

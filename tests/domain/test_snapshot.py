@@ -17,6 +17,7 @@ from crosstrade_panel.domain.snapshot import (
     protects,
     same_rows,
     shown_in,
+    tells_of_all,
     total_unrealized,
 )
 from tests.fakes import order, position
@@ -135,3 +136,19 @@ def test_a_stop_on_the_other_side_protects_and_so_may_what_cannot_be_read() -> N
         assert protects(replace(stop, **unread), short)  # type: ignore[arg-type]
     assert protects(stop, position(side=None))
     assert protects(stop, position(instrument=None))  # type: ignore[arg-type]
+
+
+def test_nothing_open_may_be_concluded_only_for_accounts_that_are_listed_readable_and_not_away() -> None:
+    one, everyone = OneAccount("sim101"), EveryAccount()
+    listed = (Account("SIM101", connected=True), Account("Sim102", connected=False), Account("Sim103"))
+    read = PositionsRead(Source.POSITIONS, Stamp(0, 1), ())
+    assert tells_of_all(one, read, listed)
+    assert tells_of_all(OneAccount("Sim103"), read, listed), "nobody said that it is away"
+    assert tells_of_all(everyone, read, listed)
+    assert not tells_of_all(OneAccount("Sim102"), read, listed)
+    assert not tells_of_all(OneAccount("Sim104"), read, listed)
+    for scope in (one, everyone):
+        assert not tells_of_all(scope, read, ())
+        assert not tells_of_all(scope, replace(read, accounts=()), listed), "its own list counts"
+        assert not tells_of_all(scope, replace(read, flaws=Flaws("count")), listed)
+        assert not tells_of_all(scope, replace(read, flaws=Flaws(accounts=frozenset({"sim101"}))), listed)
