@@ -896,7 +896,7 @@ class Program:
 
         One that was made against another server waits for that: what is read here would prove nothing of it.
         """
-        known = {press.id for press in self._presenter.book.presses}
+        known = {press.id for press in self._presenter.shown_presses}
         origin = None if is_practice or self._gateway is None else self._gateway.origin
         for record in reversed(await _answer(self._journal.open_presses()) or ()):
             is_here = record.practice is is_practice and origin in {None, record.origin}

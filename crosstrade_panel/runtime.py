@@ -31,6 +31,7 @@ _LONG_S = 0.001
 """A sweep that takes longer is followed by one so much sooner: what lies in between is as much less."""
 _OLDEST_AFTER_S = 120.0
 _OLDEST_LATEST_S = 1_800.0
+_CALM_S = 10.0
 
 _THREAD_TURN_S = 0.001
 """After so long a thread gives way to another. With Python's 5 ms the window came 20 ms late to what was due,
@@ -284,6 +285,7 @@ class Garbage:
         """Nothing is old yet. `clock`: seconds, finer than a sweep takes."""
         self._clock = clock
         self._is_busy = is_busy
+        self._busy_at = -_CALM_S
         self._oldest_due = clock() + _OLDEST_AFTER_S
         self._pause_ms = _SWEEP_MS
         self._has_survivors = False
@@ -298,7 +300,9 @@ class Garbage:
         """
         began = self._clock()
         late_s = began - self._oldest_due
-        if late_s >= _OLDEST_LATEST_S or (late_s >= 0 and not self._is_busy()):
+        if self._is_busy():
+            self._busy_at = began
+        if late_s >= _OLDEST_LATEST_S or (late_s >= 0 and began >= self._busy_at + _CALM_S):
             self._oldest_due = began + _OLDEST_AFTER_S
             self._has_survivors = False
             gc.collect()

@@ -60,6 +60,7 @@ _CAUSES = {
     Cause.STREAM_NOT_OPEN: "the stream was not open",
     Cause.SCOPE_CHANGED: "the request was not what the button showed",
     Cause.LOCKED: "another press of this scope is in flight",
+    Cause.NOT_READ: "no read just now tells whether a position is open",
     Cause.NOT_AS_READ: "the position is not the one that was shown",
     Cause.INTERRUPTED_BEFORE_SENDING: "stopped before anything was sent",
     Cause.SERVER_SAID_NO: "CrossTrade said no",
@@ -444,7 +445,7 @@ def _refused_line(outcome: Outcome, *, is_practice: bool) -> str:
 def _reverse_line(outcome: Outcome, ticket: ReverseTicket) -> str:
     expected = f"{side_word(ticket.entering)} {ticket.quantity} {ticket.instrument}"
     if outcome.verdict is Verdict.REVERSED:
-        return f"{expected} at {_to_the_second(outcome.at)}"
+        return f"{expected} as of {_to_the_second(outcome.at)}"
     found = [position_text(row) for fate in outcome.fates for row in fate.still_open]
     if outcome.verdict is Verdict.REVERSE_MISMATCH:
         return f"expected {expected}, found {', '.join(found) or 'flat'}"
@@ -474,10 +475,11 @@ def _fate_lines(outcome: Outcome, *, is_practice: bool, are_orders_named: bool =
     alike: dict[str, list[str]] = {}
     for fate in outcome.fates:
         facts = _facts_of(fate, is_practice=is_practice)
-        if fate in well or (fate in away and not facts):
-            continue
-        why = "" if fate.reason is None else cause_words(fate.reason.cause, is_practice=is_practice)
-        alike.setdefault("; ".join(facts) or why or verdict_word(fate.verdict), []).append(fate.account)
+        if facts and fate not in well:  # each for itself, however many: there is something to do in it
+            lines.append(f"{fate.account}: {'; '.join(facts)}")
+        elif fate not in well and fate not in away:
+            why = "" if fate.reason is None else cause_words(fate.reason.cause, is_practice=is_practice)
+            alike.setdefault(why or verdict_word(fate.verdict), []).append(fate.account)
     return [*lines, *(f"{_accounts(names)}: {words}" for words, names in alike.items())]
 
 
@@ -1239,9 +1241,7 @@ def setting_saved_anew(name: str) -> str:
     return f"Saved in a new file. The old one could not be read; it is {name} now."
 
 
-SERVER_LOST = (
-    "The file names a server that cannot be read. Enter its address, or mend the file and start again."
-)
+SERVER_LOST = "The settings file may name a server and is not usable: enter the address, or mend the file."
 
 
 def settings_lost(detail: str) -> str:

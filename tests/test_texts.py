@@ -85,6 +85,14 @@ def test_accounts_of_which_the_same_is_told_share_a_line() -> None:
     assert len(told) < 6
 
 
+def test_every_account_with_something_open_has_its_own_line() -> None:
+    fates = tuple(Fate(f"A{number}", Verdict.STILL_OPEN, still_open=(ROW,)) for number in range(20))
+    told = lines(Outcome(Verdict.STILL_OPEN, NOON, scope=EveryAccount(), fates=fates)).splitlines()
+    assert [line for line in told if "shows" in line] == [
+        f"A{number}: NinjaTrader shows Short 2 MES 12-25" for number in range(20)
+    ]
+
+
 def test_an_account_found_connected_later_is_told_by_its_rows_and_no_longer_as_away() -> None:
     fates = (Fate("A", Verdict.FLAT), Fate("B", Verdict.CANNOT_TELL, still_open=(ROW,), takes_headline=False))
     told = lines(Outcome(Verdict.FLAT, NOON, scope=EveryAccount(), fates=fates))
@@ -243,7 +251,7 @@ def test_presses_are_counted_when_the_window_is_to_close(number: int, told: str)
 def test_a_reverse_is_told_as_of_its_proof_and_never_as_of_now() -> None:
     ticket = ReverseTicket("Sim101", "MES 12-25", Side.SHORT, 2)
     told = lines(Outcome(Verdict.REVERSED, NOON, scope=OneAccount("Sim101", "MES 12-25"), ticket=ticket))
-    assert f"Long 2 MES 12-25 at {texts.clock_time(NOON)[:8]}" in told.splitlines()
+    assert f"Long 2 MES 12-25 as of {texts.clock_time(NOON)[:8]}" in told.splitlines()
     assert "now" not in told
 
 

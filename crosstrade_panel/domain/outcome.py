@@ -103,6 +103,7 @@ class Cause(Enum):
     SCOPE_CHANGED = "scope_changed"
     LOCKED = "locked"
     NOT_AS_READ = "not_as_read"
+    NOT_READ = "not_read"
     INTERRUPTED_BEFORE_SENDING = "interrupted_before_sending"
     # the server said no
     SERVER_SAID_NO = "server_said_no"

@@ -69,11 +69,16 @@ def recent(
 def without_outcome(connection: sqlite3.Connection) -> list[PressRecord]:
     """Presses with neither outcome nor acknowledgement, newest first.
 
-    That a press was cut short, by the end of the session say, is no outcome: nobody was there to read it.
+    That a press was cut short, by the end of the session say, is no outcome while it is less than a day ago:
+    it acted perhaps, and nobody went on to look. Asked so that an index answers for all the others.
     """
     where = [
-        """NOT EXISTS (SELECT 1 FROM steps e WHERE e.press_id = p.press_id AND e.kind = 'outcome'
-            AND NOT (e.verdict IS 'unknown' AND e.facts LIKE '%"interrupted"%'))""",
+        """(NOT EXISTS (SELECT 1 FROM steps e WHERE e.press_id = p.press_id AND e.kind = 'outcome')
+            OR (p.at >= strftime('%Y-%m-%dT%H:%M:%S', 'now', '-1 day')
+                AND p.press_id IN
+                    (SELECT press_id FROM steps WHERE verdict = 'unknown' AND facts LIKE '%"interrupted"%')
+                AND NOT EXISTS (SELECT 1 FROM steps e WHERE e.press_id = p.press_id
+                    AND e.kind = 'outcome' AND e.verdict IS NOT 'unknown')))""",
         "NOT EXISTS (SELECT 1 FROM steps e WHERE e.press_id = p.press_id AND e.kind = 'acknowledged')",
     ]
     return _records(connection, where, [], -1)

@@ -28,7 +28,9 @@ _MOST_NICKNAMES = 500
 _LONGEST_NICKNAME = 40
 _KEY = "setting"
 
-_NAMES_SERVER = re.compile(r"""^\s*["']?base_url\b(?!["']?\s*=\s*(?:""|'')\s*(?:#|$))""", re.MULTILINE)
+_NAMES_SERVER = re.compile(
+    r"""^[^#\n]*?(?<![\w-])base_url\b(?!["']?[ \t]*=[ \t]*(?:""|'')[ \t]*(?:#|$))""", re.MULTILINE
+)
 """A line that is to give the address of a server, in a file that is broken there or elsewhere."""
 
 
@@ -206,7 +208,7 @@ class Note:
 class LoadedSettings:
     """The settings as they hold, and what had to be replaced to get there.
 
-    `is_address_lost`: the file names a server, and its address could not be taken. The default is the
+    `is_address_lost`: the file names a server, or may, and its address could not be taken. The default is the
     vendor's own, where nothing may go that was meant for elsewhere.
     """
 
@@ -227,7 +229,8 @@ class SettingsFile:
         if note is None:
             table, note = _parse(text)
         if note is not None:
-            return LoadedSettings(Settings(), (note,), is_address_lost=_names_server(text))
+            is_read = note.kind in {NoteKind.BROKEN_FILE, NoteKind.TOO_LARGE}
+            return LoadedSettings(Settings(), (note,), is_address_lost=not is_read or _names_server(text))
         return _accept(table)
 
     def save(self, changes: Mapping[str, Value]) -> tuple[Note, ...]:
@@ -264,8 +267,6 @@ class SettingsFile:
             about = self.path.stat()  # before opening: opening a pipe would wait for a writer
             if not stat.S_ISREG(about.st_mode):
                 return "", Note(NoteKind.NOT_A_FILE, detail="not a file")
-            if about.st_size > _MAX_BYTES:
-                return "", Note(NoteKind.TOO_LARGE, detail=f"more than {_MAX_BYTES // 1024} KiB")
             if not self.path.is_symlink():  # where it leads may be a folder with a mode of its own
                 narrow(self.path, PRIVATE_FILE)
             with self.path.open("rb") as file:
@@ -274,6 +275,9 @@ class SettingsFile:
             return "", None
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             return "", Note(NoteKind.CANNOT_READ, detail=_words(error))
+        if about.st_size > _MAX_BYTES:
+            large = Note(NoteKind.TOO_LARGE, detail=f"more than {_MAX_BYTES // 1024} KiB")
+            return found.decode("utf-8", "replace"), large
         try:
             return found.decode("utf-8-sig"), None  # Notepad writes a byte-order mark
         except UnicodeDecodeError:
@@ -328,7 +332,8 @@ def _accept(table: Mapping[str, object]) -> LoadedSettings:
 
 def _names_server(text: str) -> bool:
     """Whether a text that is no TOML gives an address all the same; UTF-16 has zeros between its letters."""
-    return _NAMES_SERVER.search(text.replace("\0", "").lstrip("\ufffd")) is not None
+    lines = text.replace("\0", "").replace("\r", "\n")
+    return _NAMES_SERVER.search(lines) is not None
 
 
 def _merged(text: str, changes: Mapping[str, Value]) -> str | None:

@@ -48,8 +48,12 @@ class Cancel:
         if listed is None:
             raise AssertionError  # pragma: no cover - the caller makes cancels with their orders
         await desk.note_intent(press)
-        if self._may_be_closing(listed):
-            raise NotSentError(Reason(Cause.NOT_AS_READ))
+        latest = desk.watch.latest
+        if latest is None or latest.stamp.sent_at < self._fresh_from():
+            await desk.look(press)
+            press.read_since_answer = False
+        if (why := self._why_not(listed)) is not None:
+            raise NotSentError(Reason(why))
         requests = cancel_requests(listed, self._fresh_orders())
         silence = desk.break_silence(press)
         left: set[int] = set()
@@ -68,17 +72,17 @@ class Cancel:
             return desk.not_sent(press, results[0].reason or Reason(Cause.INTERNAL))
         return await self._verify(press, listed, results)
 
-    def _may_be_closing(self, listed: ListedOrders) -> bool:
+    def _why_not(self, listed: ListedOrders) -> Cause | None:
         """Whether a position may be open in a pair of these orders: one of them may be what closes it."""
         watch = self._desk.watch
         latest = watch.latest
         if latest is None or latest.stamp.sent_at < self._fresh_from():
-            return True
+            return Cause.NOT_READ
         pairs = {OneAccount(order.account, order.instrument) for order in listed.orders}
-        return any(
-            in_scope(pair, latest.positions) or not tells_of_all(pair, latest, watch.accounts)
-            for pair in pairs
-        )
+        if any(in_scope(pair, latest.positions) for pair in pairs):
+            return Cause.NOT_AS_READ
+        is_told = all(tells_of_all(pair, latest, watch.accounts) for pair in pairs)
+        return None if is_told else Cause.NOT_READ
 
     def _fresh_from(self) -> float:
         """What was read earlier says nothing of now."""

@@ -193,8 +193,10 @@ class Desk:
         press.notes.append("late answer")
         if press.proof is not None:
             press.proof.take_answer(receipt, doubt)
-        if press.outcome is not None:
-            self._upgrade(press, press.outcome)
+        outcome = press.outcome
+        if outcome is not None:
+            is_unknown = doubt is not None and outcome.verdict is Verdict.UNKNOWN
+            self._upgrade(press, replace(outcome, reason=doubt) if is_unknown else outcome)
 
     def _upgrade(self, press: Press, outcome: Outcome) -> None:
         """Give a press the outcome that a late answer makes of it; what was acknowledged is final."""

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crosstrade_panel.domain.outcome import Cause, Fate, Outcome, Reason, Timings, Verdict, headline
@@ -20,6 +21,8 @@ PROVED = frozenset(
     {Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.ORDERS_WORKING}
 )
 
+_AWAY = frozenset({Cause.NOT_CONNECTED, Cause.NOT_LISTED, Cause.NOTHING_LISTED})
+"""Of such an account "no position" says nothing."""
 _WORSE_THAN_A_REFUSAL = frozenset({Verdict.OVERFILLED, Verdict.CLOSED_MORE_THAN_ASKED, Verdict.REOPENED})
 
 
@@ -198,8 +201,11 @@ class Flatten:
             return self._desk.refused(press, error.reason, await self._desk.look(press))
         case = self._case(press, picture, nothing_to_close=True, until=until)
         proved = await self._verify(press, case, Phase.VERIFYING)
-        if proved.verdict in PROVED | _WORSE_THAN_A_REFUSAL or proved.verdict is Verdict.CANNOT_TELL:
+        if proved.verdict in PROVED:
             return proved
+        is_away = proved.reason is not None and proved.reason.cause in _AWAY
+        if proved.verdict in _WORSE_THAN_A_REFUSAL or is_away:
+            return replace(proved, warning=error.reason.said)
         fates = tuple(
             Fate(fate.account, Verdict.REFUSED, still_open=fate.still_open, reason=error.reason)
             for fate in proved.fates

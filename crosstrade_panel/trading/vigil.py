@@ -30,6 +30,7 @@ _TOLD_AS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN})
 _WAITS_FOR_ORDERS = _MAY_OPEN_AGAIN | {Verdict.REVERSE_WORKING, Verdict.STILL_WORKING}
 _REVERSE_PROVED = frozenset({Verdict.REVERSED, Verdict.REVERSE_WORKING, Verdict.REVERSE_MISMATCH})
 _MAY_NAME_NOBODY = frozenset({Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
+_UNTOLD = frozenset({Cause.NOT_CONNECTED, Cause.NOT_LISTED, Cause.NOTHING_LISTED})
 _CANCEL_TOLD = frozenset({Verdict.CANCELLED, Verdict.STILL_WORKING})
 
 
@@ -133,7 +134,7 @@ class Vigil:
             return False
         if press.is_unresolved or press is newest:
             return True
-        known_at = [press.began_at if press.ended_at is None else press.ended_at]
+        known_at = [_ended_at(press)]
         if press.id in self._kept:
             known_at.extend(self._kept[press.id].flat_since.values())
         return self._desk.clock.monotonic() - max(known_at) <= self._desk.pace.reopened_loud_s
@@ -156,8 +157,8 @@ class Vigil:
     def _begin(self, press: Press) -> _Kept:
         outcome, proof = press.outcome, press.proof
         assert outcome is not None  # noqa: S101 - only such a press is watched
-        proved_s, ended_at = outcome.timings.proved_s, press.ended_at or press.began_at
-        since = ended_at if proved_s is None else press.began_at + proved_s
+        proved_s = outcome.timings.proved_s
+        since = _ended_at(press) if proved_s is None else press.began_at + proved_s
         kept = _Kept({fold(fate.account): since for fate in outcome.fates if fate.verdict in PROVED})
         if proof is None:
             return kept
@@ -284,10 +285,11 @@ class Vigil:
             is_more = now_found is not None and now_found.verdict is Verdict.CLOSED_MORE_THAN_ASKED
             if old.verdict not in PROVED or is_more:
                 new = _not_proved_before(old, now_found, is_final=is_late)
-                if now_found is not None and self._is_connected_since(proof, old, now_found):
-                    new = self._told_since(press, old, now_found)
+                if now_found is not None and self._is_told_by_now(proof, old, now_found, read):
+                    new = self._told_since(press, before, old, proof)
                 if new.verdict in PROVED and judgement.proved_at is not None:
-                    kept.flat_since[key] = judgement.proved_at
+                    is_quiet = not old.takes_headline and not self._is_soon(press)
+                    kept.flat_since[key] = _ended_at(press) if is_quiet else judgement.proved_at
                 fates.append(new)
                 continue
             since = kept.flat_since[key]
@@ -316,22 +318,27 @@ class Vigil:
         return _News(verdict, told.fates, reason, judgement, self._wall(opened_at), self._wall(flat_at))
 
     @staticmethod
-    def _is_connected_since(proof: FlattenProof, old: Fate, found: Fate) -> bool:
-        """Whether something is open in an account that was not connected, and of which reads tell by now."""
-        listed = proof.evidence.listed(old.account)
-        is_away = listed is None or listed.connected is not True
-        return _cause(old) is Cause.NOT_CONNECTED and bool(found.still_open) and not is_away
+    def _is_told_by_now(proof: FlattenProof, old: Fate, found: Fate, read: Read) -> bool:
+        """Whether something is open in an account that could not be told, and this read tells of it."""
+        if _cause(old) not in _UNTOLD or not found.still_open or not isinstance(read, PositionsRead):
+            return False
+        is_listed = proof.evidence.listed(old.account) is not None
+        return is_listed and read.stamp.sent_at >= proof.evidence.there_from(old.account)
 
-    def _told_since(self, press: Press, old: Fate, found: Fate) -> Fate:
-        """What is open there, as any other account's; long after the press only named, as before.
+    def _told_since(self, press: Press, before: Outcome, old: Fate, proof: FlattenProof) -> Fate:
+        """What is open there, as of any other account; long after all the others were flat only named.
 
         Who connects an account hours later and trades on it has not been left with that by this press.
         """
-        ended_at = press.began_at if press.ended_at is None else press.ended_at
-        is_soon = self._desk.clock.monotonic() - ended_at <= self._desk.pace.reopened_loud_s
-        return (
-            found if old.takes_headline or is_soon else replace(old, still_open=found.still_open, reason=None)
+        found = next(
+            fate for fate in proof.judge(final=True).fates if fold(fate.account) == fold(old.account)
         )
+        is_quiet = not old.takes_headline and before.verdict in PROVED and not self._is_soon(press)
+        return replace(old, still_open=found.still_open, reason=None) if is_quiet else found
+
+    def _is_soon(self, press: Press) -> bool:
+        """Whether what is found now is still told as loud as the outcome itself."""
+        return self._desk.clock.monotonic() - _ended_at(press) <= self._desk.pace.reopened_loud_s
 
     def _is_answered_late_and_read(self, press: Press, proof: FlattenProof, before: Outcome) -> bool:
         """Whether an answer came late and was followed by reads for a whole window: no doubt is left."""
@@ -419,6 +426,11 @@ class Vigil:
         verdict = headline(fates) or before.verdict
         reason = next((fate.reason for fate in fates if fate.verdict is verdict), None)
         return _News(verdict, fates, reason, judgement)
+
+
+def _ended_at(press: Press) -> float:
+    """When it ended, of an earlier run when it began; monotonic seconds."""
+    return press.began_at if press.ended_at is None else press.ended_at
 
 
 def _doubt_of(press: Press) -> Reason | None:

@@ -635,13 +635,13 @@ def stop_action() -> BannerAction:
     return BannerAction(ActionKind.STOP, texts.STOP, lines, Gesture.CLICK, 0.0, Look.READY, spoken)
 
 
-def orders_to_cancel(outcome: Outcome, picture: Picture, fresh_s: float) -> ListedOrders | None:
+def orders_to_cancel(outcome: Outcome, picture: Picture, recent_s: float) -> ListedOrders | None:
     """The orders that an outcome lists and that may be cancelled now; None where there are none.
 
-    Not where a position is open in the pair, or no read of the last `fresh_s` seconds tells: one of them may
-    be what closes it.
+    Not where a position is open in the pair, or no read of the last `recent_s` seconds tells: one of them may
+    be what closes it. When it is pressed, a younger one is asked for.
     """
-    if picture.age_s is None or picture.age_s > fresh_s:
+    if picture.age_s is None or picture.age_s > recent_s:
         return None
     found = []
     for fate in outcome.fates:

@@ -422,7 +422,7 @@ class Presenter:
         elif action.kind is ActionKind.FLATTEN and action.scope is not None:
             self._flatten(desk, action.scope, now)
         elif action.kind is ActionKind.CANCEL_ORDERS and press.outcome is not None:
-            listed = describe.orders_to_cancel(press.outcome, self._picture(), self._pace.fresh_s)
+            listed = describe.orders_to_cancel(press.outcome, self._picture(), self._pace.orders_fresh_s)
             if listed is not None:
                 self._cancel(desk, listed, now)
 
@@ -443,7 +443,7 @@ class Presenter:
         if outcome is None:
             return None
         if outcome.verdict in {Verdict.ORDERS_WORKING, Verdict.STILL_WORKING}:
-            listed = describe.orders_to_cancel(outcome, picture, self._pace.fresh_s)
+            listed = describe.orders_to_cancel(outcome, picture, self._pace.orders_fresh_s)
             if listed is None:
                 return None
             is_locked = self._book.cancel_is_locked(listed, now)

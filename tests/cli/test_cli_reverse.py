@@ -58,7 +58,7 @@ def test_the_words_of_a_reverse(run: "Run", server: ContractServer) -> None:
     done = run(*REVERSE, "--quantity", "3", "--base-url", server.base_url)
     assert done.code == 0
     assert done.out.startswith("REVERSED ")
-    assert f"\nLong 3 MES 12-25 at {done.out.split()[1][:8]}\n" in done.out
+    assert f"\nLong 3 MES 12-25 as of {done.out.split()[1][:8]}\n" in done.out
 
 
 def test_an_account_with_odd_characters_is_encoded_in_the_path(run: "Run", server: ContractServer) -> None:

@@ -87,6 +87,9 @@ def test_a_bad_address_sends_no_token_anywhere(url: str) -> None:
         f'sound = flase\r\n  base_url="{OTHER}"\r\n',
         f'"base_url" = "{OTHER}"\n"base_url" = "{OTHER}"',
         f'base_url "{OTHER}"',
+        f'theme = "dark" base_url = "{OTHER}"',
+        f'sound = flase\rbase_url = "{OTHER}"\r',
+        f'base_url = "{OTHER}"\n{"#" * 300_000}',
         f'# caf\xe9\nbase_url = "{OTHER}"',
     ],
 )
@@ -101,15 +104,31 @@ def test_an_address_that_the_settings_name_and_lose_does_not_lead_to_the_vendor(
         assert choice.came_from == "settings"
 
 
+def test_a_file_that_cannot_be_read_at_all_may_name_a_server(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path / "settings.toml")
+    file.path.mkdir()
+    choice = choose(None, {"CROSSTRADE_TOKEN": "made-up"}, file.load())
+    assert isinstance(choice.problem, AddressProblem)
+    assert choose(OTHER, {"CROSSTRADE_TOKEN": "made-up"}, file.load()).problem is None
+
+
 @pytest.mark.parametrize(
     "text",
-    ["sound = flase", 'sound = flase\nbase_url = ""\n', "sound = flase\nbase_url='' # none\r\n", "\0" * 99],
+    [
+        "sound = flase",
+        'sound = flase\nbase_url = ""\n',
+        "sound = flase\nbase_url='' # none\r\n",
+        'sound = flase\n# base_url = "https://other.example"',
+        'sound = flase\nmy_base_url_2 = "https://other.example"',
+        "#" * 300_000,
+        "\0" * 99,
+    ],
 )
 def test_a_broken_file_that_names_no_server_leads_to_the_vendor(text: str, tmp_path: Path) -> None:
     file = SettingsFile(tmp_path / "settings.toml")
     file.path.write_text(text, newline="")
     loaded = file.load()
-    assert [note.kind for note in loaded.notes] == [NoteKind.BROKEN_FILE]
+    assert loaded.notes[0].kind in {NoteKind.BROKEN_FILE, NoteKind.TOO_LARGE}
     assert choose(None, {"CROSSTRADE_TOKEN": "made-up"}, loaded).origin == VENDOR
 
 

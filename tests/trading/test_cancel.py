@@ -10,7 +10,14 @@ import pytest
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Verdict
 from crosstrade_panel.domain.snapshot import Account, Flaws, Order, Source
 from crosstrade_panel.trading.cancel import Cancel
-from crosstrade_panel.trading.ports import EntryKind, NotSentError, RefusedError, UnknownOutcomeError, Way
+from crosstrade_panel.trading.ports import (
+    READ_SOURCES,
+    EntryKind,
+    NotSentError,
+    RefusedError,
+    UnknownOutcomeError,
+    Way,
+)
 from crosstrade_panel.trading.press import Phase, Press
 from tests.fakes import FakeGateway, MemoryJournal, fail_reads, order, position
 
@@ -122,7 +129,7 @@ async def test_nothing_is_sent_while_a_position_is_open_in_a_pair(make_panel: Ma
 
 
 async def test_nothing_is_sent_where_nobody_knows_whether_a_position_is_open(make_panel: Make) -> None:
-    never_read = make_panel(FakeGateway(working={"Sim101": [ONE]}))
+    never_read = make_panel(FakeGateway(working={"Sim101": [ONE]}, before_read=fail_reads(*Source)))
     assert (await cancel(never_read, ONE)).verdict is Verdict.NOT_SENT
     spoiled = await listed(make_panel, ONE)
     spoiled.gateway.flaws = lambda _source, _number: Flaws(accounts=frozenset({"sim101"}))
@@ -132,26 +139,35 @@ async def test_nothing_is_sent_where_nobody_knows_whether_a_position_is_open(mak
     assert not spoiled.gateway.cancelled
 
 
-@pytest.mark.parametrize("why", ["old", "before a sleep", "not connected", "not listed"])
-async def test_nothing_is_sent_on_a_read_that_says_nothing_of_now_or_of_the_account(
-    make_panel: Make, why: str
+@pytest.mark.parametrize("gone", [False, True])
+async def test_nothing_is_sent_where_no_read_tells_of_the_account(make_panel: Make, gone: bool) -> None:
+    panel = await listed(make_panel, ONE)
+    panel.gateway.accounts_listed[0] = Account("Sim103" if gone else "Sim101", connected=gone)
+    await panel.look()
+    outcome = await cancel(panel, ONE)
+    assert (outcome.verdict, outcome.reason) == (Verdict.NOT_SENT, Reason(Cause.NOT_READ))
+    assert panel.gateway.cancelled == []
+
+
+@pytest.mark.parametrize("has_slept", [False, True])
+@pytest.mark.parametrize("now", ["open", "flat", "unread"])
+async def test_what_was_read_too_long_ago_is_read_again_before_anything_is_sent(
+    make_panel: Make, has_slept: bool, now: str
 ) -> None:
     panel = await listed(make_panel, ONE)
-    match why:
-        case "old":
-            await asyncio.sleep(panel.desk.pace.fresh_s + 1.0)
-        case "before a sleep":
-            panel.desk.begin_anew()
-            await asyncio.sleep(0.1)
-        case "not connected":
-            panel.gateway.accounts_listed[0] = Account("Sim101", connected=False)
-            await panel.look()
-        case _:
-            del panel.gateway.accounts_listed[0]
-            await panel.look()
+    await asyncio.sleep(0.1 if has_slept else panel.desk.pace.fresh_s + 1.0)
+    if has_slept:
+        panel.desk.begin_anew()
+    panel.gateway.open = [position()] if now == "open" else []
+    panel.gateway.before_read = fail_reads(*READ_SOURCES) if now == "unread" else None
     outcome = await cancel(panel, ONE)
-    assert (outcome.verdict, outcome.reason) == (Verdict.NOT_SENT, Reason(Cause.NOT_AS_READ))
-    assert panel.gateway.cancelled == []
+    if now == "flat":
+        assert panel.gateway.cancelled == [("Sim101", None, "a")]
+        assert panel.journal.kinds()[:3] == [EntryKind.INTENT, EntryKind.READ, EntryKind.ATTEMPT]
+    else:
+        cause = Cause.NOT_AS_READ if now == "open" else Cause.NOT_READ
+        assert (outcome.verdict, outcome.reason) == (Verdict.NOT_SENT, Reason(cause))
+        assert panel.gateway.cancelled == []
 
 
 async def test_a_position_in_another_pair_hinders_nothing(make_panel: Make) -> None:

@@ -305,6 +305,73 @@ async def test_an_account_that_connects_long_after_the_press_is_named_and_takes_
     )
 
 
+async def test_what_is_open_in_an_account_that_connects_late_keeps_the_others_from_being_called_flat(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[SHORT], on_flatten=leaving(SHORT)))
+    panel.gateway.accounts_listed[1] = Account("Sim102", connected=False)
+    press = await flatten(panel, EveryAccount())
+    assert outcome_of(press).verdict is Verdict.STILL_OPEN
+    async with panel.followed():
+        await asyncio.sleep(panel.desk.pace.reopened_loud_s + 10.0)
+        connect(panel, SHORT, OTHER)
+        await asyncio.sleep(5.0)
+        panel.gateway.open = [OTHER]
+        await asyncio.sleep(5.0)
+    assert verdicts(press) == [Verdict.FLAT, Verdict.STILL_OPEN]
+    assert outcome_of(press).verdict is Verdict.STILL_OPEN
+
+
+async def test_a_side_that_was_not_asked_for_in_an_account_that_connects_is_not_called_still_open(
+    make_panel: Make,
+) -> None:
+    panel = make_panel(FakeGateway(open=[LONG]))
+    panel.gateway.accounts_listed[1] = Account("Sim102", connected=False)
+    press = await flatten(panel, EveryAccount(side=Side.LONG))
+    async with panel.followed():
+        connect(panel, OTHER)
+        await asyncio.sleep(5.0)
+    told = outcome_of(press).fates[1]
+    assert (told.verdict, told.reason) == (Verdict.NOT_PROVED, Reason(Cause.OTHER_SIDE))
+    assert told.still_open == (OTHER,)
+
+
+@pytest.mark.parametrize("listed", [[], [Account("Sim101", connected=True)]])
+async def test_an_account_that_was_not_listed_and_comes_back_with_a_position_is_still_open(
+    make_panel: Make, listed: list[Account]
+) -> None:
+    panel = make_panel(FakeGateway(open=[OTHER]))
+    await panel.look()
+    was, panel.gateway.accounts_listed = panel.gateway.accounts_listed, listed
+    press = panel.press(OneAccount("Sim102"))
+    await Flatten(panel.desk)(press)
+    cause = Cause.NOT_LISTED if listed else Cause.NOTHING_LISTED
+    assert (outcome_of(press).verdict, outcome_of(press).reason) == (Verdict.CANNOT_TELL, Reason(cause))
+    async with panel.followed():
+        panel.gateway.open = [OTHER]
+        await asyncio.sleep(5.0)
+        assert outcome_of(press).verdict is Verdict.CANNOT_TELL
+        panel.gateway.accounts_listed = was
+        await asyncio.sleep(5.0)
+    assert outcome_of(press).fates == (Fate("Sim102", Verdict.STILL_OPEN, still_open=(OTHER,)),)
+
+
+async def test_who_trades_on_an_account_that_connected_long_after_the_press_is_told_quietly(
+    make_panel: Make,
+) -> None:
+    panel, press = await flat_without(make_panel, was_connected=False)
+    async with panel.followed():
+        await asyncio.sleep(panel.desk.pace.reopened_loud_s + 10.0)
+        connect(panel)
+        await asyncio.sleep(10.0)
+        assert verdicts(press) == [Verdict.FLAT, Verdict.NOTHING_OPEN]
+        panel.gateway.open = [OTHER]
+        await asyncio.sleep(5.0)
+    assert outcome_of(press).verdict is Verdict.FLAT
+    assert press.opened_again is not None
+    assert press.opened_again.rows == (OTHER,)
+
+
 async def test_a_late_answer_that_tells_of_half_is_kept_and_leaves_the_doubt(make_panel: Make) -> None:
     late: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
     panel = make_panel(FakeGateway(open=[SHORT], on_flatten=losing(SHORT, late=late)))

@@ -220,20 +220,37 @@ def _banner(number: int, tone: Tone, title: str, *lines: str) -> BannerView:
 
 BANNERS = (
     _banner(
-        1, Tone.BUSY, "SENDING · Sim101 · MES 12-25 · Short", "no answer yet — NinjaTrader shows Short 2"
+        1,
+        Tone.BUSY,
+        "FLATTEN sent · Sim101 · MES 12-25 · Short",
+        "no answer yet — NinjaTrader shows Short 2 MES 12-25 (last read)",
     ),
     _banner(
-        2, Tone.BAD, "STILL OPEN · Apex-03 · All · Any side", "Long 2 MES 12-25 is still open", "sent 2 ms"
+        2,
+        Tone.BAD,
+        "STILL OPEN 14:31:17.412 · Apex-03",
+        "per NinjaTrader",
+        "NinjaTrader shows Long 2 MES 12-25",
+        "Flatten again, or in NinjaTrader.",
+        "sent 2 ms · answered 38 ms",
     ),
     _banner(
         3,
         Tone.DOUBT,
-        "UNKNOWN · All accounts",
-        "the request may have left and no answer came",
-        "8 flat · Apex-03 still Long 2 · Apex-07 not connected, cannot tell",
+        "UNKNOWN 14:31:17.412 · All accounts",
+        "per NinjaTrader",
+        "No answer came",
+        "8 flat of 9 connected · 1 not connected, cannot tell: Apex-07",
+        "Apex-03: NinjaTrader shows Long 2 MES 12-25",
+        "It may have acted. Look in NinjaTrader before anything else.",
+        "sent 2 ms",
     ),
     _banner(
-        4, Tone.NEUTRAL, "NOT SENT · Sim101", "nothing left this computer: no token; safe to press again"
+        4,
+        Tone.NEUTRAL,
+        "NOT SENT 14:31:07.412 · Sim101",
+        "There is no token for this server",
+        "Nothing left this computer. It is safe to press again.",
     ),
 )
 
