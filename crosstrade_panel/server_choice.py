@@ -126,7 +126,7 @@ def choose_server(
     text, came_from = _address(base_url, environ, settings)
     if text is None:
         return ServerChoice(
-            None, came_from, problem=AddressProblem("the settings file, where one may stand, is not usable")
+            None, came_from, problem=AddressProblem("the settings file may name one, and is not usable")
         )
     try:
         parsed = parse_base_url(text)
