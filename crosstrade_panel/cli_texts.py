@@ -1,4 +1,4 @@
-"""What the trader reads on the command line only; what the window says too is in `texts`."""
+"""What the command line says, and of tokens and addresses the window too; all else it says is in `texts`."""
 
 from collections.abc import Sequence
 

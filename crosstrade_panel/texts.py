@@ -18,6 +18,7 @@ from crosstrade_panel.trading.ports import EntryKind, Fact
 
 FALLBACK = "NinjaTrader: Control Center › Positions › right-click › Flatten Everything"
 
+ALL_ACCOUNTS = "All accounts"
 _MOST_NAMED = 3
 _MOST_ACCOUNTS = 8
 _A_SECOND_MS = 1000
@@ -196,7 +197,7 @@ def scope_text(scope: Scope) -> str:
         case OneAccount(account=account):
             first = account
         case EveryAccount():
-            first = "All accounts"
+            first = ALL_ACCOUNTS
     parts = [first, scope.instrument, None if scope.side is None else side_word(scope.side)]
     return " · ".join(part for part in parts if part is not None)
 
@@ -931,7 +932,6 @@ NO_OUTCOME = "no outcome"
 # --- the journal ---
 
 _MOST_DETAIL = 4000
-ALL_ACCOUNTS = "All accounts"
 JOURNAL_UNREADABLE = "the journal could not be read"
 EXPORT_RUNNING = "exporting…"
 LIST_COLUMNS = (

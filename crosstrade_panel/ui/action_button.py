@@ -30,6 +30,11 @@ def action_face(action: BannerAction) -> Face:
     )
 
 
+def has_moved(event: QMoveEvent) -> bool:
+    """Whether it lies elsewhere now: Qt sends the event after a mere change of size too."""
+    return event.pos() != event.oldPos()
+
+
 class Settling:
     """Whether something lies still: a press on what has just come under the pointer was aimed at another."""
 
@@ -110,7 +115,7 @@ class ActionButton(PressButton):
 
     def moveEvent(self, event: QMoveEvent) -> None:
         super().moveEvent(event)
-        if event.pos() != event.oldPos():  # Qt sends it after a mere change of size too
+        if has_moved(event):
             self.note_move()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -147,7 +152,7 @@ class AcknowledgeButton(QPushButton):
 
     def moveEvent(self, event: QMoveEvent) -> None:
         super().moveEvent(event)
-        if event.pos() != event.oldPos():  # Qt sends it after a mere change of size too
+        if has_moved(event):
             self.note_move()
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -5,7 +5,7 @@ from PySide6.QtGui import QMoveEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from crosstrade_panel.ui import captions
-from crosstrade_panel.ui.action_button import AcknowledgeButton, ActionButton
+from crosstrade_panel.ui.action_button import AcknowledgeButton, ActionButton, has_moved
 from crosstrade_panel.ui.fit import WrapLabel
 from crosstrade_panel.ui.press_button import Environment, Phase
 from crosstrade_panel.ui.speech import announce
@@ -114,7 +114,7 @@ class BannerCard(QFrame):
 
     def moveEvent(self, event: QMoveEvent) -> None:
         super().moveEvent(event)
-        if event.pos() != event.oldPos():  # Qt sends it after a mere change of size too
+        if has_moved(event):
             self.note_move()
 
 
@@ -217,7 +217,7 @@ class BannerArea(QWidget):
 
     def moveEvent(self, event: QMoveEvent) -> None:
         super().moveEvent(event)
-        if event.pos() != event.oldPos():  # Qt sends it after a mere change of size too
+        if has_moved(event):
             self.note_move()
 
     def _announce(self, before: tuple[BannerView, ...]) -> None:

@@ -69,7 +69,6 @@ STRATEGY = "ATM strategy"
 ORDER_TYPES = {"market": "Market", "limit": "Limit", "stop-market": "Stop market", "stop-limit": "Stop limit"}
 TIMES_IN_FORCE = {"day": "Day", "gtc": "GTC"}
 
-NO_TOKEN = "NO TOKEN"  # noqa: S105 - a caption
 HOW_TO_START = (
     "Paste the token of your CrossTrade account. It is kept in this computer's keyring and goes to this "
     "server only. Or practise first, on an exchange inside this program."

@@ -55,7 +55,6 @@ from crosstrade_panel.ui.view import (
 
 _T = TypeVar("_T")
 
-ALL_ACCOUNTS = "All accounts"
 ALL_INSTRUMENTS = "All"
 
 _NO_LINK = frozenset(
@@ -167,7 +166,7 @@ def account_choices(
     Beside the name: what the trader calls it, else the API's other name for it.
     """
     called = {fold(name): nickname for name, nickname in (nicknames or {}).items()}
-    choices = [Choice(None, ALL_ACCOUNTS)]
+    choices = [Choice(None, texts.ALL_ACCOUNTS)]
     for mode in (Mode.LIVE, Mode.SIM):
         choices.extend(
             Choice(

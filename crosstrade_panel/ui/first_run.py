@@ -3,6 +3,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from crosstrade_panel import texts
 from crosstrade_panel.ui import captions
 from crosstrade_panel.ui.fit import WrapLabel
 
@@ -21,11 +22,11 @@ class FirstRunCard(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("firstRunCard")
-        self.setAccessibleName(captions.NO_TOKEN)
+        self.setAccessibleName(texts.NO_TOKEN)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 8, 8)
         column.setSpacing(5)
-        title = WrapLabel(f"! {captions.NO_TOKEN}")
+        title = WrapLabel(f"! {texts.NO_TOKEN}")
         title.setProperty("tone", "doubt")
         font = title.font()
         font.setBold(True)
