@@ -83,7 +83,7 @@ async def test_reverse_turns_short_2_into_long_2_by_proof(qapp: QApplication) ->
         assert panel.reverse.face.lines[0] == "Short 2 → BUY 2 MES 12-25 · Market · Day"
         await panel.hold(panel.reverse)
         said = await panel.says("REVERSED ")
-        assert "Long 2 MES 12-25 at " in said
+        assert "Long 2 MES 12-25 as of " in said
         assert held(panel)["Sim101", "MES 12-25"] == 2
         [call] = panel.exchange.calls.of("POST")
         assert len(panel.rows("orderIds")) == 1
