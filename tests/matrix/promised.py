@@ -167,10 +167,10 @@ _DRILLS: dict[str, _Drill] = {
     # ---- the account
     "account-disconnected": _for_a_while("cannot_tell"),
     "account-vanished": _for_a_while("cannot_tell"),
-    # Away for twenty seconds, and it did nothing: what was not told then is not told later either.
+    # Away for twenty seconds, and it did nothing: once it is back, what is open is told.
     "add-on-offline": _closing(
-        _to("cannot_tell", acts=0, lives_s=_SPELL_S),
-        _to("cannot_tell", acts=0, lives_s=_SPELL_S),
+        _to("cannot_tell", "still_open", acts=0, lives_s=_SPELL_S),
+        _to("cannot_tell", "still_open", acts=0, lives_s=_SPELL_S),
         _to("unknown", acts=0, lives_s=_SPELL_S),
     ),
     "alias-at-roll": _DONE,
