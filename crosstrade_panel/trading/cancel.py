@@ -7,7 +7,7 @@ from crosstrade_panel.domain.cancel import CancelRequest, ListedOrders, cancel_r
 from crosstrade_panel.domain.names import fold
 from crosstrade_panel.domain.outcome import Cause, Outcome, Reason, Timings, Verdict, headline
 from crosstrade_panel.domain.scope import OneAccount
-from crosstrade_panel.domain.snapshot import OrdersRead, in_scope, tells_of_all
+from crosstrade_panel.domain.snapshot import OrdersRead, PositionsRead, in_scope, tells_of_all
 from crosstrade_panel.domain.value import dataclass
 from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
 from crosstrade_panel.trading.desk import Desk
@@ -48,8 +48,7 @@ class Cancel:
         if listed is None:
             raise AssertionError  # pragma: no cover - the caller makes cancels with their orders
         await desk.note_intent(press)
-        latest = desk.watch.latest
-        if latest is None or latest.stamp.sent_at < self._fresh_from():
+        if self._newest() is None:
             await desk.look(press)
             press.read_since_answer = False
         if (why := self._why_not(listed)) is not None:
@@ -74,25 +73,25 @@ class Cancel:
 
     def _why_not(self, listed: ListedOrders) -> Cause | None:
         """Whether a position may be open in a pair of these orders: one of them may be what closes it."""
-        watch = self._desk.watch
-        latest = watch.latest
-        if latest is None or latest.stamp.sent_at < self._fresh_from():
+        latest = self._newest()
+        if latest is None:
             return Cause.NOT_READ
         pairs = {OneAccount(order.account, order.instrument) for order in listed.orders}
         if any(in_scope(pair, latest.positions) for pair in pairs):
             return Cause.NOT_AS_READ
-        is_told = all(tells_of_all(pair, latest, watch.accounts) for pair in pairs)
+        is_told = all(tells_of_all(pair, latest, self._desk.watch.accounts) for pair in pairs)
         return None if is_told else Cause.NOT_READ
 
-    def _fresh_from(self) -> float:
-        """What was read earlier says nothing of now."""
-        return max(self._desk.clock.monotonic() - self._desk.pace.fresh_s, self._desk.watch.anew_at)
+    def _newest(self) -> PositionsRead | None:
+        """The newest read of the positions, where it is young enough to say what is open now."""
+        age_s = self._desk.watch.age_s()
+        return None if age_s is None or age_s > self._desk.pace.fresh_s else self._desk.watch.latest
 
     def _fresh_orders(self) -> dict[str, OrdersRead]:
         """The newest reads of the orders that are young enough to say that no other order works in a pair."""
-        fresh_from = self._fresh_from()
-        reads = self._desk.watch.orders_read
-        return {key: read for key, read in reads.items() if read.stamp.sent_at >= fresh_from}
+        watch = self._desk.watch
+        fresh_from = max(self._desk.clock.monotonic() - self._desk.pace.fresh_s, watch.anew_at)
+        return {key: read for key, read in watch.orders_read.items() if read.stamp.sent_at >= fresh_from}
 
     async def _send(self, press: Press, number: int, request: CancelRequest, left: set[int]) -> _Result:
         """Send one request, once; `left` keeps the numbers of those that may have left."""

@@ -117,7 +117,7 @@ class Desk:
         self.record.attempt(press, attempt, way, request)
         press.may_have_left = True
         press.attempted_at = self.clock.monotonic()
-        self.watch.budget.spend(self.clock.monotonic())
+        self.watch.budget.spend(press.attempted_at)
 
     def delivered(self, press: Press, at: float) -> None:
         """The request is known to have reached the other end."""

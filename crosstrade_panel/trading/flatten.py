@@ -21,8 +21,8 @@ PROVED = frozenset(
     {Verdict.FLAT, Verdict.NOTHING_OPEN, Verdict.FLAT_ORDERS_NOT_CHECKED, Verdict.ORDERS_WORKING}
 )
 
-_AWAY = frozenset({Cause.NOT_CONNECTED, Cause.NOT_LISTED, Cause.NOTHING_LISTED})
-"""Of such an account "no position" says nothing."""
+UNTOLD = frozenset({Cause.NOT_CONNECTED, Cause.NOT_LISTED, Cause.NOTHING_LISTED})
+"""Why nothing could be told of an account: "no position" says nothing of it, and it may come back."""
 _WORSE_THAN_A_REFUSAL = frozenset({Verdict.OVERFILLED, Verdict.CLOSED_MORE_THAN_ASKED, Verdict.REOPENED})
 
 
@@ -203,7 +203,7 @@ class Flatten:
         proved = await self._verify(press, case, Phase.VERIFYING)
         if proved.verdict in PROVED:
             return proved
-        is_away = proved.reason is not None and proved.reason.cause in _AWAY
+        is_away = proved.reason is not None and proved.reason.cause in UNTOLD
         if proved.verdict in _WORSE_THAN_A_REFUSAL or is_away:
             return replace(proved, warning=error.reason.said)
         fates = tuple(

@@ -17,7 +17,7 @@ from crosstrade_panel.trading.cancel_proof import CancelCase, CancelProof, Sent
 from crosstrade_panel.trading.desk import Desk
 from crosstrade_panel.trading.evidence import Evidence, Judgement, Proof
 from crosstrade_panel.trading.flat_proof import FlattenCase, FlattenProof, OpenAgain
-from crosstrade_panel.trading.flatten import PROVED, headline_of
+from crosstrade_panel.trading.flatten import PROVED, UNTOLD, headline_of
 from crosstrade_panel.trading.press import OpenedAgain, Press
 from crosstrade_panel.trading.reads import FailedRead, Read
 from crosstrade_panel.trading.reverse_proof import ReverseCase, ReverseProof
@@ -30,7 +30,6 @@ _TOLD_AS_FLAT = frozenset({Verdict.FLAT, Verdict.NOTHING_OPEN})
 _WAITS_FOR_ORDERS = _MAY_OPEN_AGAIN | {Verdict.REVERSE_WORKING, Verdict.STILL_WORKING}
 _REVERSE_PROVED = frozenset({Verdict.REVERSED, Verdict.REVERSE_WORKING, Verdict.REVERSE_MISMATCH})
 _MAY_NAME_NOBODY = frozenset({Verdict.UNKNOWN, Verdict.NOT_PROVED, Verdict.CANNOT_TELL})
-_UNTOLD = frozenset({Cause.NOT_CONNECTED, Cause.NOT_LISTED, Cause.NOTHING_LISTED})
 _CANCEL_TOLD = frozenset({Verdict.CANCELLED, Verdict.STILL_WORKING})
 
 
@@ -274,7 +273,8 @@ class Vigil:
     def _follow_flatten(self, press: Press, proof: FlattenProof, before: Outcome, read: Read) -> _News | None:
         kept = self._kept[press.id]
         judgement = proof.judge(final=False)
-        found = {fold(fate.account): fate for fate in judgement.fates}
+        found = _by_account(judgement.fates)
+        final: Mapping[str, Fate] = {}
         is_late = self._is_answered_late_and_read(press, proof, before)
         if is_late:
             found = _with_final(found, proof.judge(final=True).fates)
@@ -286,7 +286,8 @@ class Vigil:
             if old.verdict not in PROVED or is_more:
                 new = _not_proved_before(old, now_found, is_final=is_late)
                 if now_found is not None and self._is_told_by_now(proof, old, now_found, read):
-                    new = self._told_since(press, before, old, proof)
+                    final = final or _by_account(proof.judge(final=True).fates)
+                    new = self._told_since(press, before, old, final[key])
                 if new.verdict in PROVED and judgement.proved_at is not None:
                     is_quiet = not old.takes_headline and not self._is_soon(press)
                     kept.flat_since[key] = _ended_at(press) if is_quiet else judgement.proved_at
@@ -320,19 +321,16 @@ class Vigil:
     @staticmethod
     def _is_told_by_now(proof: FlattenProof, old: Fate, found: Fate, read: Read) -> bool:
         """Whether something is open in an account that could not be told, and this read tells of it."""
-        if _cause(old) not in _UNTOLD or not found.still_open or not isinstance(read, PositionsRead):
+        if _cause(old) not in UNTOLD or not found.still_open or not isinstance(read, PositionsRead):
             return False
         is_listed = proof.evidence.listed(old.account) is not None
         return is_listed and read.stamp.sent_at >= proof.evidence.there_from(old.account)
 
-    def _told_since(self, press: Press, before: Outcome, old: Fate, proof: FlattenProof) -> Fate:
+    def _told_since(self, press: Press, before: Outcome, old: Fate, found: Fate) -> Fate:
         """What is open there, as of any other account; long after all the others were flat only named.
 
         Who connects an account hours later and trades on it has not been left with that by this press.
         """
-        found = next(
-            fate for fate in proof.judge(final=True).fates if fold(fate.account) == fold(old.account)
-        )
         is_quiet = not old.takes_headline and before.verdict in PROVED and not self._is_soon(press)
         return replace(old, still_open=found.still_open, reason=None) if is_quiet else found
 
@@ -421,11 +419,15 @@ class Vigil:
     @staticmethod
     def _follow_cancel(proof: CancelProof, before: Outcome) -> _News | None:
         judgement = proof.judge(final=True)
-        known = {fold(fate.account): fate for fate in before.fates}
+        known = _by_account(before.fates)
         fates = tuple(_cancel_fate(known.get(fold(found.account)), found) for found in judgement.fates)
         verdict = headline(fates) or before.verdict
         reason = next((fate.reason for fate in fates if fate.verdict is verdict), None)
         return _News(verdict, fates, reason, judgement)
+
+
+def _by_account(fates: Iterable[Fate]) -> dict[str, Fate]:
+    return {fold(fate.account): fate for fate in fates}
 
 
 def _ended_at(press: Press) -> float:

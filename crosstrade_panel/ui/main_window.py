@@ -800,13 +800,13 @@ class MainWindow(QWidget):
 
     def _show_notes(self, view: PanelView) -> None:
         """Notes lie above the outcomes: while a button of these is held, they wait for it."""
-        shown, notes = self._shown_notes, view.status.notes
-        if (notes, view.stream) == shown or self._banners.is_pressed:
+        shown, wanted = self._shown_notes, (view.status.notes, view.stream)
+        if wanted == shown or self._banners.is_pressed:
             return
-        self._shown_notes = notes, view.stream
-        self._notes.show_notes(view.status, view.stream)
+        self._shown_notes = wanted
+        is_new = self._notes.show_notes(view.status, view.stream)
         self._menu.show_stream(view.stream)
-        if shown is not None and not set(notes) <= set(shown[0]):
+        if is_new and shown is not None:
             QTimer.singleShot(0, self._lower, self._show_notes_in_sight)
 
     def _show_notes_in_sight(self) -> None:

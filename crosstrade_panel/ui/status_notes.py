@@ -54,11 +54,11 @@ class StatusNotes(QWidget):
         column.addWidget(self._take_back, 0, Qt.AlignmentFlag.AlignLeft)
         self.hide()
 
-    def show_notes(self, status: StatusView, stream: StreamView) -> None:
-        """Show the notes, or nothing at all."""
-        for note in status.notes:
-            if note not in self._told:
-                announce(self, note)
+    def show_notes(self, status: StatusView, stream: StreamView) -> bool:
+        """Show the notes, or nothing at all; whether one was not there before."""
+        added = [note for note in status.notes if note not in self._told]
+        for note in added:
+            announce(self, note)
         self._told = status.notes
         self._notes.setText("\n".join(f"! {note}" for note in status.notes))
         self._notes.setVisible(bool(status.notes))
@@ -68,6 +68,7 @@ class StatusNotes(QWidget):
         self._stream.setVisible(bool(stream.state))
         self._take_back.setVisible(stream.may_reconnect)
         self.setVisible(bool(status.notes or stream.state or stream.may_reconnect))
+        return bool(added)
 
     def inputs(self) -> tuple[QWidget, ...]:
         """What takes the focus."""

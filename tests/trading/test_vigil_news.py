@@ -260,6 +260,13 @@ def connect(panel: Any, *rows: Position) -> None:
     panel.gateway.open = list(rows)
 
 
+async def connect_late(panel: Any, *rows: Position) -> None:
+    """When what is found is no longer told as loud, and with time to prove it."""
+    await asyncio.sleep(panel.desk.pace.reopened_loud_s + 10.0)
+    connect(panel, *rows)
+    await asyncio.sleep(10.0)
+
+
 @pytest.mark.parametrize("was_connected", [False, True])
 async def test_what_is_open_in_an_account_that_connects_is_still_open_and_flat_no_longer_claimed(
     make_panel: Make, was_connected: bool
@@ -296,9 +303,7 @@ async def test_an_account_that_connects_long_after_the_press_is_named_and_takes_
 ) -> None:
     panel, press = await flat_without(make_panel, was_connected=False)
     async with panel.followed():
-        await asyncio.sleep(panel.desk.pace.reopened_loud_s + 10.0)
-        connect(panel, OTHER)
-        await asyncio.sleep(5.0)
+        await connect_late(panel, OTHER)
     assert outcome_of(press).verdict is Verdict.FLAT
     assert outcome_of(press).fates[1] == Fate(
         "Sim102", Verdict.CANNOT_TELL, still_open=(OTHER,), takes_headline=False
@@ -313,11 +318,9 @@ async def test_what_is_open_in_an_account_that_connects_late_keeps_the_others_fr
     press = await flatten(panel, EveryAccount())
     assert outcome_of(press).verdict is Verdict.STILL_OPEN
     async with panel.followed():
-        await asyncio.sleep(panel.desk.pace.reopened_loud_s + 10.0)
-        connect(panel, SHORT, OTHER)
-        await asyncio.sleep(5.0)
+        await connect_late(panel, SHORT, OTHER)
         panel.gateway.open = [OTHER]
-        await asyncio.sleep(5.0)
+        await asyncio.sleep(10.0)
     assert verdicts(press) == [Verdict.FLAT, Verdict.STILL_OPEN]
     assert outcome_of(press).verdict is Verdict.STILL_OPEN
 
@@ -361,9 +364,7 @@ async def test_who_trades_on_an_account_that_connected_long_after_the_press_is_t
 ) -> None:
     panel, press = await flat_without(make_panel, was_connected=False)
     async with panel.followed():
-        await asyncio.sleep(panel.desk.pace.reopened_loud_s + 10.0)
-        connect(panel)
-        await asyncio.sleep(10.0)
+        await connect_late(panel)
         assert verdicts(press) == [Verdict.FLAT, Verdict.NOTHING_OPEN]
         panel.gateway.open = [OTHER]
         await asyncio.sleep(5.0)

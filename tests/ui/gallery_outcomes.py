@@ -230,7 +230,7 @@ def _action(found: Press, shown: Picture) -> BannerAction | None:
     ended = found.outcome
     if ended is None:
         return None
-    listed = describe.orders_to_cancel(ended, shown, 10.0)
+    listed = describe.orders_to_cancel(ended, shown, Pace().orders_fresh_s)
     if listed is not None and ended.verdict in {Verdict.ORDERS_WORKING, Verdict.STILL_WORKING}:
         return describe.cancel_action(listed, Pace(), is_locked=False)
     scope = describe.flatten_again(found, ended)
