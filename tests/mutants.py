@@ -800,7 +800,7 @@ MUTANTS = (
     Mutant(
         "what is open in an account that connected since takes the headline",
         "trading/vigil.py",
-        "new = self._told_since(press, before, old, final[key])",
+        "new = final[key]",
         "pass",
         ("tests/trading/test_vigil_news.py",),
     ),

@@ -285,11 +285,19 @@ class Vigil:
             is_more = now_found is not None and now_found.verdict is Verdict.CLOSED_MORE_THAN_ASKED
             if old.verdict not in PROVED or is_more:
                 new = _not_proved_before(old, now_found, is_final=is_late)
+                # Who connects an account hours later and trades on it was not left with that by this press.
+                is_quiet = not old.takes_headline and not self._is_soon(press)
                 if now_found is not None and self._is_told_by_now(proof, old, now_found, read):
-                    final = final or _by_account(proof.judge(final=True).fates)
-                    new = self._told_since(press, before, old, final[key])
+                    if is_quiet and before.verdict in PROVED:
+                        self._say_later(kept, key, now_found.still_open, self._desk.clock.monotonic())
+                    else:
+                        kept.quiet.pop(key, None)
+                        final = final or _by_account(proof.judge(final=True).fates)
+                        new = final[key]
+                if key in kept.quiet and new.verdict is old.verdict:
+                    new = old
                 if new.verdict in PROVED and judgement.proved_at is not None:
-                    is_quiet = not old.takes_headline and not self._is_soon(press)
+                    kept.quiet.pop(key, None)
                     kept.flat_since[key] = _ended_at(press) if is_quiet else judgement.proved_at
                 fates.append(new)
                 continue
@@ -304,9 +312,7 @@ class Vigil:
                 kept.opened[key] = seen.first.stamp.answered_at, since
             else:
                 fates.append(old)
-                known = kept.quiet.get(key)
-                at = self._desk.wall_time(seen.first.stamp.answered_at) if known is None else known.at
-                kept.quiet[key] = OpenedAgain(seen.rows, at)
+                self._say_later(kept, key, seen.rows, seen.first.stamp.answered_at)
         told = replace(judgement, fates=tuple(fates))
         verdict, reason = headline_of(proof.case, told)
         if not before.fates and verdict is before.verdict:
@@ -326,13 +332,11 @@ class Vigil:
         is_listed = proof.evidence.listed(old.account) is not None
         return is_listed and read.stamp.sent_at >= proof.evidence.there_from(old.account)
 
-    def _told_since(self, press: Press, before: Outcome, old: Fate, found: Fate) -> Fate:
-        """What is open there, as of any other account; long after all the others were flat only named.
-
-        Who connects an account hours later and trades on it has not been left with that by this press.
-        """
-        is_quiet = not old.takes_headline and before.verdict in PROVED and not self._is_soon(press)
-        return replace(old, still_open=found.still_open, reason=None) if is_quiet else found
+    def _say_later(self, kept: _Kept, key: str, rows: tuple[Position, ...], seen_at: float) -> None:
+        """Keep what is to be said quietly: that it is open, and since when that was first seen."""
+        known = kept.quiet.get(key)
+        at = self._desk.wall_time(seen_at) if known is None else known.at
+        kept.quiet[key] = OpenedAgain(rows, at)
 
     def _is_soon(self, press: Press) -> bool:
         """Whether what is found now is still told as loud as the outcome itself."""
